@@ -1,0 +1,5 @@
+"""Run topkbench from a clone: `python cli.py train …`."""
+
+from topkbench.cli import main
+
+main()

@@ -1,0 +1,35 @@
+"""The errors that topkbench raises on purpose: each kind carries the exit code of the command that meets it.
+
+A message is one line that names the thing, the value and the cure. Anything else that reaches the top of a
+command is a bug, and exits with 1.
+"""
+
+
+class TopkbenchError(Exception):
+    """What all of them are; never raised itself."""
+
+    exit_code = 1
+
+
+class UsageError(TopkbenchError, ValueError):
+    """The caller asked for something that does not exist or does not fit: an option, a file, a format, a split."""
+
+    exit_code = 2
+
+
+class RunError(TopkbenchError):
+    """A training run failed or diverged; its record says so."""
+
+    exit_code = 3
+
+
+class DataError(TopkbenchError):
+    """Data are damaged, inconsistent or not finite, or there is no room for them on disk or in memory."""
+
+    exit_code = 4
+
+
+class UnsafeInputError(TopkbenchError):
+    """A file was refused unread: it would execute code, hold Python objects or grow without bound."""
+
+    exit_code = 5
