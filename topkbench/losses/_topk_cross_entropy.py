@@ -1,0 +1,93 @@
+"""The top-k cross-entropy (Petersen et al. 2022): how the ranks of the label make a loss.
+
+With P[r, y] the probability that the label y has rank r, and Q_k = Σ_{r ≤ k} P[r, y] that it is among the top k,
+the loss asks for Q_k with weight p_k, for several k at once. ε(q) = −log(q (1 − 2e-7) + 1e-7) is finite at q = 0.
+"""
+
+from dataclasses import dataclass
+from math import isfinite
+
+import torch
+from torch import Tensor
+
+from topkbench.losses._method import NOTHING_KNOWN, Method, check_scores
+from topkbench.losses._short_list import short_list
+from topkbench.problem import Problem
+
+TOP1_MODES = ("sm", "smce", "sort")
+
+
+@dataclass(frozen=True)
+class TopKCrossEntropy(Method):
+    """A top-k cross-entropy, whatever operator gives the label's distribution over ranks.
+
+    Attributes:
+        p_k: the weight of the top-k objective for k = 1, 2, …; finite, ≥ 0, of sum 1.
+        m: classes on the short-list, k..C, or None for all of them.
+        top1_mode: where the top-1 part comes from.
+            `sort`: the operator alone, ε(Σ_k p_k Q_k).
+            `sm`: the same with Q_1 the softmax over the short-list.
+            `smce`: p_1 · cross-entropy over the short-list + (Σ_{k≥2} p_k) · ε(Σ_{k≥2} p_k Q_k).
+    """
+
+    p_k: tuple[float, ...] = (0.2, 0.2, 0.2, 0.2, 0.2)
+    m: int | None = 16
+    top1_mode: str = "sm"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "p_k", check_p_k(self.p_k))
+        if self.m is not None and self.m < max(2, len(self.p_k)):
+            raise ValueError(
+                f"m = {self.m} is below k = {len(self.p_k)}, the number of p_k (and below 2 nothing is left)"
+            )
+        if self.top1_mode not in TOP1_MODES:
+            raise ValueError(f"unknown top1_mode {self.top1_mode!r}; one of {', '.join(TOP1_MODES)}")
+
+    def label_rank_distribution(self, scores_BM: Tensor, label_B: Tensor, k: int) -> Tensor:
+        """[..., B, M], [..., B] -> [..., B, K]: the probability that the label has rank 1, …, k."""
+        raise NotImplementedError
+
+    def __call__(self, logits: Tensor, target: Tensor, problem: Problem = NOTHING_KNOWN) -> Tensor:
+        """The top-k cross-entropy of each sample: [..., B, C], [..., B] -> [..., B]."""
+        check_scores(logits, target)
+        scores_BM, label_B = short_list(logits, target, self.m)
+        if len(self.p_k) > scores_BM.shape[-1]:
+            raise ValueError(f"p_k has {len(self.p_k)} values, but there are only {scores_BM.shape[-1]} classes")
+        if self.top1_mode == "sort":
+            return _epsilon(self._reached(scores_BM, label_B, self.p_k))
+        log_softmax_B = scores_BM.log_softmax(-1).gather(-1, label_B.unsqueeze(-1).long()).squeeze(-1)
+        first, rest = self.p_k[0], (0.0, *self.p_k[1:])
+        if not any(rest):  # the operator would be multiplied by 0
+            return -first * log_softmax_B if self.top1_mode == "smce" else _epsilon(first * log_softmax_B.exp())
+        reached_B = self._reached(scores_BM, label_B, rest)
+        if self.top1_mode == "smce":
+            return -first * log_softmax_B + sum(rest) * _epsilon(reached_B)
+        return _epsilon(first * log_softmax_B.exp() + reached_B)
+
+    def _reached(self, scores_BM: Tensor, label_B: Tensor, p_k: tuple[float, ...]) -> Tensor:
+        """Σ_k p_k Q_k = Σ_r P[r, y] Σ_{k ≥ r} p_k."""
+        ranks_BK = self.label_rank_distribution(scores_BM, label_B, len(p_k))
+        at_least = [sum(p_k[r:]) for r in range(len(p_k))]
+        return ranks_BK @ torch.tensor(at_least, dtype=ranks_BK.dtype, device=ranks_BK.device)
+
+
+def _epsilon(q: Tensor) -> Tensor:
+    return -torch.log(q * (1 - 2e-7) + 1e-7)
+
+
+def check_p_k(p_k: tuple[float, ...]) -> tuple[float, ...]:
+    """The weights as a tuple of floats.
+
+    Raises:
+        ValueError: none, one that is negative or not finite, or a sum that differs from 1 by more than 1e-6.
+
+    >>> check_p_k([1, 0])
+    (1.0, 0.0)
+    """
+    values = tuple(float(p) for p in p_k)
+    shown = " ".join(f"{p:g}" for p in values)
+    if not values or not all(isfinite(p) and p >= 0 for p in values):
+        raise ValueError(f"p_k = {shown or 'nothing'}; every value must be a number of at least 0")
+    if abs(sum(values) - 1) > 1e-6:
+        raise ValueError(f"p_k = {shown} sums to {sum(values):g}; it must sum to 1")
+    return values

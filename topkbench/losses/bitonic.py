@@ -1,0 +1,26 @@
+"""Top-k cross-entropy through a relaxed bitonic sorting network."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from topkbench.losses._sorting_network import SortingNetwork
+from topkbench.ops import networks
+
+
+@dataclass(frozen=True)
+class Loss(SortingNetwork):
+    """Sort the short-list with a bitonic network; ask for the label's rank (Petersen et al. 2022).
+
+    The loss is `TopKCrossEntropy`'s, P the relaxed permutation matrix of `ops.networks.bitonic`.
+
+    >>> import torch
+    >>> loss = Loss(p_k=(0.0, 1.0), m=3, top1_mode="sort")
+    >>> loss(torch.tensor([[9.0, 0.0, 0.0, 8.0]]), torch.tensor([0])) < 0.1
+    tensor([True])
+    """
+
+    aliases: ClassVar[tuple[str, ...]] = ("bitonic__non_sparse",)
+
+    def network(self, m: int, k: int) -> networks.Network:
+        """The bitonic network on m wires; it sorts all of them, whatever k."""
+        return networks.bitonic(m)

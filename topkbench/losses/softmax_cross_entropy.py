@@ -1,0 +1,43 @@
+"""The softmax cross-entropy, which every other method is compared with."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from topkbench.losses._method import NOTHING_KNOWN, Method, check_scores
+from topkbench.losses._topk_cross_entropy import check_p_k
+from topkbench.problem import Problem
+
+
+@dataclass(frozen=True)
+class Loss(Method):
+    """−log softmax(logits)[target], over all classes.
+
+    Attributes:
+        p_k: 1, then any number of zeros: it is a top-1 loss (difftopk's rule).
+
+    >>> Loss()(torch.tensor([[0.0, 1.0]]), torch.tensor([1]))  # log(1 + exp(−1))
+    tensor([0.3133])
+    """
+
+    paper: ClassVar[str] = "textbook; the baseline of Petersen et al. 2022"
+    aliases: ClassVar[tuple[str, ...]] = ("cross_entropy",)
+    lacks: ClassVar[dict[str, str]] = {"temperature": "it has none; scale the scores instead"}
+
+    p_k: tuple[float, ...] = (1.0,)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "p_k", check_p_k(self.p_k))
+        if self.p_k[0] != 1:
+            shown = " ".join(f"{p:g}" for p in self.p_k)
+            raise ValueError(f"p_k = {shown}, but it is a top-1 loss; give --p-k 1, or choose a top-k method")
+
+    def __call__(self, logits: Tensor, target: Tensor, problem: Problem = NOTHING_KNOWN) -> Tensor:
+        """The cross-entropy of each sample: [..., B, C], [..., B] -> [..., B]."""
+        check_scores(logits, target)
+        wide = logits.float() if logits.dtype in (torch.float16, torch.bfloat16) else logits
+        classes = wide.shape[-1]
+        flat = torch.nn.functional.cross_entropy(wide.reshape(-1, classes), target.reshape(-1).long(), reduction="none")
+        return flat.view(target.shape)
