@@ -1,0 +1,43 @@
+"""Small data sets that several tests train on."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import topkbench
+from topkbench import store
+
+DEMO = Path(topkbench.__file__).parent / "demo" / "wordnet826.npz"
+
+
+@pytest.fixture(autouse=True, scope="session")
+def one_thread() -> None:
+    """Two threads on a busy machine wait for each other longer than one computes."""
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The demo set, prepared."""
+    path = tmp_path_factory.mktemp("data") / "wordnet826.h5"
+    with np.load(DEMO) as d:
+        splits = {s: (d[f"{s}_embeddings"], d[f"{s}_labels"]) for s in ("train", "test")}
+    store.create(path, splits)
+    return path
+
+
+@pytest.fixture(scope="session")
+def blobs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """30 classes of 40 + 10 rows in 16 dimensions: trains in a moment."""
+    rng = np.random.default_rng(0)
+    centres = rng.normal(size=(30, 16)).astype(np.float32)
+
+    def split(rows: int) -> tuple[np.ndarray, np.ndarray]:
+        labels = np.arange(30 * rows) % 30
+        return centres[labels] + rng.normal(size=(len(labels), 16), scale=0.7).astype(np.float32), labels
+
+    path = tmp_path_factory.mktemp("data") / "blobs.h5"
+    store.create(path, {"train": split(40), "test": split(10)})
+    return path

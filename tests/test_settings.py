@@ -1,0 +1,88 @@
+"""Where each option's value comes from, and what is refused."""
+
+import pytest
+
+from topkbench import settings
+from topkbench.errors import UsageError
+
+DEMO = {"n_train": 5000, "n_classes": 100, "dim": 16}
+IMAGENET = {"n_train": 1_281_167, "n_classes": 1000, "dim": 2048}
+IMAGENET_21K = {"n_train": 11_060_223, "n_classes": 10_450, "dim": 2048}
+
+
+def test_the_papers_defaults():
+    found = settings.resolve("splitter_selection", {}, IMAGENET)
+    assert (found.loss.m, found.protocol.nloglr, found.protocol.n_epochs) == (16, 4.5, 20)
+    assert found.protocol.valid_size == 50_000
+    found = settings.resolve("bitonic__non_sparse", {}, IMAGENET_21K)
+    assert (found.loss.m, found.protocol.nloglr, found.protocol.n_epochs) == (50, 4.0, 40)
+    assert found.protocol.valid_size == 100_000
+    assert found.method == "bitonic"
+
+
+def test_the_user_overrides_the_preset_which_overrides_the_data_sets_defaults():
+    found = settings.resolve("bitonic", {"m": 20}, IMAGENET, preset="difftopk/table5-efficientnet")
+    assert (found.loss.m, found.loss.distribution, found.loss.art_lambda) == (20, "logistic", 0.5)
+    assert found.loss.p_k == (0.25, 0, 0, 0, 0.75)
+    origins = {option: found.origin[option] for option in ("m", "distribution", "n_epochs", "art_lambda", "eval_every")}
+    assert origins == {
+        "m": "user", "distribution": "presets/difftopk/table5-efficientnet", "n_epochs": "defaults/imagenet-1k",
+        "art_lambda": "method", "eval_every": "defaults/protocol",
+    }  # fmt: skip
+
+
+def test_config_and_origin_name_every_option():
+    found = settings.resolve("bitonic", {}, DEMO)
+    assert set(found.config()) == {*found.origin, "method"}
+
+
+def test_small_data_bound_defaults_but_refuse_what_was_asked():
+    few = {"n_train": 300, "n_classes": 8, "dim": 4}
+    found = settings.resolve("bitonic", {}, few)
+    assert (found.loss.m, found.protocol.batch_size, found.protocol.valid_size) == (8, 270, 30)
+    with pytest.raises(UsageError, match="--m 16 exceeds the 8 classes"):
+        settings.resolve("bitonic", {"m": 16}, few)
+    with pytest.raises(UsageError, match="--batch-size 300 exceeds the 270 rows"):
+        settings.resolve("bitonic", {"batch_size": 300}, few)
+
+
+def test_m_none():
+    assert settings.resolve("bitonic", {"m": "none"}, DEMO).loss.m is None
+
+
+def test_data_with_their_own_validation():
+    own = DEMO | {"has_valid": 77}
+    assert settings.resolve("bitonic", {}, own).protocol.valid_size == 77
+    with pytest.raises(UsageError, match="bring their own validation"):
+        settings.resolve("bitonic", {"valid_size": 10}, own)
+
+
+@pytest.mark.parametrize(
+    ("method", "chosen", "preset", "message"),
+    [
+        (None, {}, None, "no method; give --method"),
+        ("softmax_cross_entropy", {"m": 16}, None, "softmax_cross_entropy has no option m"),
+        ("bitonic", {"distribtion": "cauchy"}, None, "did you mean distribution"),
+        ("bitonic", {"n_epochs": 0}, None, "--n-epochs 0: it must be at least 1"),
+        ("bitonic", {"nloglr": float("nan")}, None, "--nloglr nan"),
+        ("bitonic", {"seed": -1}, None, "--seed -1"),
+        ("bitonic", {"hidden_dims": (8, 0)}, None, "--hidden-dims 8 0"),
+        ("bitonic", {"valid_size": 5000}, None, "leaves nothing of 5000"),
+        ("bitonic", {"precision": "low"}, None, "--precision low: one of highest"),
+        ("bitonic", {"p_k": (0.5, 0.6)}, None, "sums to 1.1"),
+        ("bitonic", {}, "difftopk/table9", "unknown preset 'difftopk/table9'"),
+        (None, {}, "difftopk/table5-resnext", "leaves method open: choose with --method"),
+    ],
+)
+def test_refuses(method, chosen, preset, message):
+    with pytest.raises(UsageError, match=message):
+        settings.resolve(method, chosen, DEMO, preset)
+
+
+def test_identity_leaves_out_where_and_how_fast():
+    def identity(**chosen: object) -> dict:
+        return settings.resolve("bitonic", chosen, DEMO).identity("data")
+
+    assert identity() == identity(residency="mmap", device="cpu", eval_test="always")
+    for change in ({"seed": 1}, {"m": 8}, {"nloglr": 3.0}, {"precision": "bf16"}, {"apply_relu": True}):
+        assert identity() != identity(**change)

@@ -1,0 +1,143 @@
+"""From the store to batches on a device, wherever the embeddings are held; the same bytes in every case.
+
+Legend: N rows, D embedding, B batch.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+import psutil
+import torch
+from torch import Tensor
+
+from topkbench.errors import DataError
+from topkbench.store import Split
+
+RESIDENCIES = ("auto", "device", "ram", "mmap")
+_SHARE = 0.7  # of the free memory that embeddings may take: the rest is for heads, logits and other programs
+_AHEAD = 2  # batches gathered ahead of the step
+
+T = TypeVar("T")
+
+
+class Embeddings(Protocol):
+    """Rows of embeddings that can be gathered."""
+
+    waits: bool
+    """Whether gathering may wait for a disk or a copy, so that it pays to do it ahead of the step."""
+
+    def take(self, index_B: Tensor) -> Tensor:
+        """The rows of an index (on the CPU), [B, D] in the stored type, on the device."""
+
+
+class Held:
+    """All rows in one tensor, in memory or on the device."""
+
+    def __init__(self, embeddings: npt.NDArray[np.floating], home: torch.device, device: torch.device) -> None:
+        self._rows_ND = torch.from_numpy(np.array(embeddings)).to(home)
+        self._device = device
+        self.waits = home != device
+
+    def take(self, index_B: Tensor) -> Tensor:
+        """The rows of an index, gathered where they are held."""
+        rows_BD = self._rows_ND.index_select(0, index_B.to(self._rows_ND.device, non_blocking=True))
+        return rows_BD.to(self._device, non_blocking=True)
+
+
+class Mapped:
+    """Rows that stay on disk and are read as they are asked for."""
+
+    waits = True
+
+    def __init__(self, embeddings: npt.NDArray[np.floating], device: torch.device) -> None:
+        self._rows_ND = embeddings
+        self._device = device
+
+    def take(self, index_B: Tensor) -> Tensor:
+        """The rows of an index, read in the order of the file."""
+        order_B = index_B.argsort()
+        rows_BD = torch.from_numpy(np.asarray(self._rows_ND[index_B[order_B].numpy()]))
+        unsorted_BD = torch.empty_like(rows_BD)
+        unsorted_BD[order_B] = rows_BD
+        return unsorted_BD.to(self._device, non_blocking=True)
+
+
+def hold(embeddings: npt.NDArray[np.floating], residency: str, device: torch.device) -> Embeddings:
+    """Hold embeddings on the `device`, in `ram`, or leave them on disk (`mmap`).
+
+    Raises:
+        DataError: they do not fit where they were told to be.
+    """
+    if residency == "mmap":
+        return Mapped(embeddings, device)
+    home = device if residency == "device" else torch.device("cpu")
+    try:
+        return Held(embeddings, home, device)
+    except (MemoryError, torch.OutOfMemoryError) as error:
+        size = f"{embeddings.nbytes / 2**30:.1f} GiB of embeddings"
+        raise DataError(f"{size} do not fit with --residency {residency}; use --residency mmap") from error
+
+
+def choose(nbytes: int, device: torch.device) -> str:
+    """Where embeddings of this size are best held, by the memory that is free now."""
+    if device.type == "cuda" and nbytes < _SHARE * torch.cuda.mem_get_info(device)[0]:
+        return "device"
+    return "ram" if nbytes < _SHARE * psutil.virtual_memory().available else "mmap"
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Some rows of a split, in an order of their own.
+
+    Attributes:
+        embeddings: where the rows are gathered from.
+        labels: [N] int64, on the device.
+        index: [n], on the CPU: which rows of the split these are.
+        dtype: what a gathered row becomes before the head.
+    """
+
+    embeddings: Embeddings
+    labels: Tensor
+    index: Tensor
+    dtype: torch.dtype
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def batches(self, order: Tensor, size: int, *, drop_last: bool) -> Iterator[tuple[Tensor, Tensor]]:
+        """Embeddings [B, D] and labels [B] on the device, batch by batch along an order of these rows."""
+        index = self.index[order]
+        chunks = [chunk for chunk in torch.split(index, size) if len(chunk) == size or not drop_last]
+        labels = torch.split(self.labels.index_select(0, index.to(self.labels.device)), size)
+        # Gathering from disk goes on in another thread while the step computes; from memory it would only be slower.
+        gather = ahead if self.embeddings.waits else map
+        for rows_BD, labels_B in zip(gather(self.embeddings.take, chunks), labels, strict=False):
+            yield rows_BD.to(self.dtype), labels_B
+
+    def in_order(self, size: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """Every row once, in their own order, the last batch as small as it comes."""
+        return self.batches(torch.arange(len(self)), size, drop_last=False)
+
+
+def rows_of(
+    split: Split, embeddings: Embeddings, index: Tensor | None, device: torch.device, dtype: torch.dtype
+) -> Rows:
+    """The rows of a split that an index names, or all of them."""
+    labels = torch.from_numpy(np.array(split.labels, dtype=np.int64)).to(device)
+    return Rows(embeddings, labels, torch.arange(len(labels)) if index is None else index, dtype)
+
+
+def ahead(function: Callable[[Tensor], T], arguments: list[Tensor]) -> Iterator[T]:
+    """Map in order, up to `_AHEAD` results ahead of who takes them, in one thread of its own."""
+    with ThreadPoolExecutor(1, "gather") as pool:
+        pending = deque(pool.submit(function, argument) for argument in arguments[:_AHEAD])
+        for argument in arguments[_AHEAD:]:
+            yield pending.popleft().result()
+            pending.append(pool.submit(function, argument))
+        while pending:
+            yield pending.popleft().result()

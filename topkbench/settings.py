@@ -1,0 +1,208 @@
+"""Every option of a run, resolved: what the user said, else a preset, else the data set's defaults, else the method's.
+
+The weakest source comes first; each that follows overrides it, and `origin` remembers which one spoke last.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from topkbench import batches, defaults, losses, presets, protocol
+from topkbench.errors import UsageError
+from topkbench.losses._method import Method
+
+PRECISIONS = ("highest", "high", "bf16", "float64")
+EVAL_TEST = ("picked", "always")
+DEVICES = ("auto", "cpu", "cuda")
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """How a run is trained, whatever its loss (DESIGN §5).
+
+    Attributes:
+        n_epochs: passes over the training rows.
+        nloglr: the learning rate is 10^−nloglr.
+        batch_size: rows a step; the last partial batch of an epoch is dropped.
+        seed: of the run's stream.
+        valid_size: training rows kept apart for validation.
+        hidden_dims: sizes of hidden layers; none for a linear head.
+        apply_relu: ReLU on the embeddings.
+        apply_dropout: dropout of ½ on the embeddings while training.
+        eval_every: steps between evaluations.
+        eval_test: `picked` evaluates test only where a selection rule may pick it; `always` every time.
+        precision: `highest` float32; `high` allows TF32 products; `bf16` computes scores in bfloat16 while
+            training; `float64` is for replays.
+        device: auto, cpu or cuda.
+        residency: where embeddings are held: auto, device, ram or mmap.
+    """
+
+    n_epochs: int
+    nloglr: float
+    batch_size: int
+    seed: int
+    valid_size: int
+    hidden_dims: tuple[int, ...]
+    apply_relu: bool
+    apply_dropout: bool
+    eval_every: int
+    eval_test: str
+    precision: str
+    device: str
+    residency: str
+
+    def __post_init__(self) -> None:
+        for option in ("n_epochs", "batch_size", "valid_size", "eval_every"):
+            if getattr(self, option) < 1:
+                raise UsageError(f"{_flag(option)} {getattr(self, option)}: it must be at least 1")
+        if not 0 <= self.seed < 2**63:
+            raise UsageError(f"--seed {self.seed}: it must be between 0 and 2^63 − 1")
+        if not -10 <= self.nloglr <= 40:
+            raise UsageError(f"--nloglr {self.nloglr:g}: the learning rate is 10^-nloglr; it must lie in -10..40")
+        if any(size < 1 for size in self.hidden_dims):
+            raise UsageError(f"--hidden-dims {' '.join(map(str, self.hidden_dims))}: each must be at least 1")
+        for option, known in _CHOICES.items():
+            if getattr(self, option) not in known:
+                raise UsageError(f"{_flag(option)} {getattr(self, option)}: one of {', '.join(known)}")
+
+
+_CHOICES = {
+    "precision": PRECISIONS,
+    "eval_test": EVAL_TEST,
+    "device": DEVICES,
+    "residency": batches.RESIDENCIES,
+}
+# What changes where and how fast a run computes, or what is looked at, but not what it is.
+_NOT_IDENTITY = ("device", "residency", "eval_test")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One run's settings.
+
+    Attributes:
+        method: canonical name.
+        loss: the method, built with its options.
+        protocol: everything else.
+        origin: option -> user, presets/NAME, defaults/NAME or method.
+        source: sha256 of the user's own method file; None for ours.
+    """
+
+    method: str
+    loss: Method
+    protocol: Protocol
+    origin: Mapping[str, str]
+    source: str | None = None
+
+    def config(self) -> dict[str, Any]:
+        """Every option and its value, flat, as the record keeps it; p_k is empty where the method has none."""
+        return {"method": self.method, "p_k": (), **asdict(self.loss), **asdict(self.protocol)}
+
+    def identity(self, data_checksum: str) -> dict[str, Any]:
+        """What makes two runs the same run: this is hashed into the run id."""
+        protocol = {key: value for key, value in asdict(self.protocol).items() if key not in _NOT_IDENTITY}
+        return {
+            "method": self.method,
+            "options": asdict(self.loss),
+            "head": self.loss.head,
+            "optimizer": "adam",
+            "protocol": protocol,
+            "source": self.source,
+            "data": data_checksum,
+        }
+
+
+def resolve(
+    method: str | None, chosen: Mapping[str, Any], facts: Mapping[str, int], preset: str | None = None
+) -> Settings:
+    """Resolve every option of a run.
+
+    Args:
+        method: a name, an alias or a file; None leaves it to the preset.
+        chosen: what the user gave, by option name, of the protocol and of the method alike.
+        facts: n_train, n_classes and dim of the data; has_valid is 1 where the data bring their own validation split.
+        preset: NAME/SECTION.
+
+    Raises:
+        UsageError: an unknown method, option or preset, or a value that is out of range or does not fit the data.
+    """
+    line = presets.one_line(preset, {**chosen, **({"method": method} if method else {})}) if preset else {}
+    method = method or line.pop("method", None)
+    if method is None:
+        raise UsageError("no method; give --method NAME. See 'topkbench methods'.")
+    name = losses.canonical(method)
+    own = losses.options(method)
+    _refuse_unknown(name, {**line, **chosen}, own)
+    values, origin = _layered(
+        [("method", own), *defaults.layers(name, facts), (f"presets/{preset}", line), ("user", chosen)],
+        known=[*own, *_protocol_options()],
+    )
+    _fit(values, origin, facts)
+    loss = losses.load(method, **{option: values[option] for option in own})
+    run = Protocol(**{option: values[option] for option in _protocol_options()})
+    source = hashlib.sha256(Path(method).read_bytes()).hexdigest() if losses.is_file(method) else None
+    return Settings(name, loss, run, origin, source)
+
+
+def _layered(layers: list[tuple[str, Mapping[str, Any]]], known: list[str]) -> tuple[dict[str, Any], dict[str, str]]:
+    values: dict[str, Any] = {}
+    origin: dict[str, str] = {}
+    for name, options in layers:
+        for option in options.keys() & set(known):
+            values[option] = _plain(options[option])
+            origin[option] = name
+    return values, {option: origin[option] for option in known if option in origin}
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401 - an option's value, of any type that TOML has
+    """TOML has no tuples and no null."""
+    if isinstance(value, list):
+        return tuple(value)
+    return None if value == "none" else value
+
+
+def _fit(values: dict[str, Any], origin: dict[str, str], facts: Mapping[str, int]) -> None:
+    """Complete and bound what depends on the data's size; only what the user gave is refused rather than bounded."""
+    if facts.get("has_valid"):
+        if "valid_size" in values:
+            raise UsageError(f"--valid-size {values['valid_size']}: these data bring their own validation split")
+        values["valid_size"], rows = facts["has_valid"], facts["n_train"]
+        origin["valid_size"] = "data"
+    else:
+        default = protocol.default_valid_size(facts["n_train"], facts["n_classes"])
+        values.setdefault("valid_size", default)
+        origin.setdefault("valid_size", f"defaults/{defaults.PROTOCOL}")
+        rows = facts["n_train"] - values["valid_size"]
+    if rows < 1:
+        raise UsageError(f"--valid-size {values['valid_size']} leaves nothing of {facts['n_train']} rows to train on")
+    _bound("batch_size", rows, "rows to train on", values, origin)
+    _bound("m", facts["n_classes"], "classes", values, origin)
+
+
+def _bound(option: str, limit: int, what: str, values: dict[str, Any], origin: Mapping[str, str]) -> None:
+    value = values.get(option)
+    if not isinstance(value, int) or value <= limit:
+        return
+    if origin[option] == "user":
+        raise UsageError(f"{_flag(option)} {value} exceeds the {limit} {what}; give {limit} or fewer")
+    values[option] = limit
+
+
+def _refuse_unknown(method: str, given: Mapping[str, Any], own: Mapping[str, Any]) -> None:
+    known = [*own, *_protocol_options()]
+    for option in given:
+        if option not in known:
+            close = get_close_matches(option, known, n=1)
+            hint = f"; did you mean {close[0]}?" if close else f"; its options are {', '.join(own)}."
+            raise UsageError(f"{method} has no option {option}{hint} See 'topkbench methods {method}'.")
+
+
+def _protocol_options() -> list[str]:
+    return [field.name for field in fields(Protocol)]
+
+
+def _flag(option: str) -> str:
+    return "--" + option.replace("_", "-")

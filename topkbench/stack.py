@@ -1,0 +1,210 @@
+"""Training a stack of heads in one pass over the data: one batch, one product, a loss for each head.
+
+Legend: H stacked heads, B batch, C classes.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, field
+from math import isfinite
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from topkbench import metrics, protocol
+from topkbench.batches import Rows
+from topkbench.heads import FeedForward, HeadViews
+from topkbench.losses._method import Method
+from topkbench.problem import Problem
+from topkbench.progress import Bar, Progress
+from topkbench.selection import Evaluation, Selection, OnTest
+from topkbench.settings import Protocol, Settings
+
+_EVALUATION_BYTES = 64 * 2**20  # of embeddings and scores that an evaluation holds at once
+
+
+@dataclass(frozen=True)
+class Splits:
+    """The rows that a stack sees."""
+
+    train: Rows
+    valid: Rows
+    test: Rows
+
+
+@dataclass
+class Run:
+    """One head of a stack, and what is known of it so far."""
+
+    loss: Method
+    selection: Selection = field(default_factory=Selection)
+    history: list[dict[str, Any]] = field(default_factory=list)
+    error: str | None = None
+
+
+class Stack:
+    """H runs that share data, split, batch order and head, and differ in their losses and learning rates.
+
+    Args:
+        settings: of each run.
+        splits: train, valid and test rows, on the device.
+        dims: D, hidden dimensions, C.
+        generator: the run's stream, as the split left it.
+        device: where heads and scores are.
+        problem: what the losses may know.
+    """
+
+    def __init__(
+        self,
+        settings: Sequence[Settings],
+        splits: Splits,
+        dims: Sequence[int],
+        generator: torch.Generator,
+        device: torch.device,
+        problem: Problem,
+    ) -> None:
+        self.runs = [Run(s.loss) for s in settings]
+        self._shared = settings[0].protocol
+        self._splits = splits
+        self._problem = problem
+        self._generator = generator
+        self._device = device
+        self.head = _head(len(settings), dims, generator, self._shared, device, splits.train.dtype)
+        self._views = HeadViews(self.head)
+        self._optimizer = _optimizer(self._views, [10**-s.protocol.nloglr for s in settings])
+        self._loss_sum_H = torch.zeros(len(settings), device=device, dtype=splits.train.dtype)
+        self._steps_summed = 0
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Whole batches in the training rows."""
+        return len(self._splits.train) // self._shared.batch_size
+
+    def train(self, progress: Progress) -> None:
+        """Train every epoch and evaluate as the protocol says; a run that diverges keeps its `error`."""
+        total = self._shared.n_epochs * self.steps_per_epoch
+        with progress(total, "step", "training") as bar, _products(self._shared.precision):
+            for epoch in range(1, self._shared.n_epochs + 1):
+                self._train_epoch(epoch, bar)
+                if all(run.error for run in self.runs):
+                    return
+
+    def _train_epoch(self, epoch: int, bar: Bar) -> None:
+        rows, shared, steps = self._splits.train, self._shared, self.steps_per_epoch
+        order = protocol.epoch_order(len(rows), self._generator)
+        for step, (x_BD, y_B) in enumerate(rows.batches(order, shared.batch_size, drop_last=True), start=1):
+            self.step(x_BD, y_B)
+            note = ""
+            if protocol.is_evaluated(step, steps, shared.eval_every):
+                self._evaluate(epoch, step, is_last=epoch == shared.n_epochs and step == steps)
+                note = f"epoch {epoch}/{shared.n_epochs}, {_shown(self.runs)}"
+                if all(run.error for run in self.runs):
+                    return
+            bar.advance(1, note)
+
+    def step(self, x_BD: Tensor, y_B: Tensor) -> None:
+        """One step of all heads; nothing in it waits for the device."""
+        with _scoring(self._shared.precision, self._device):
+            scores_HBC = self.head(x_BD)
+        state = self.head.state(self._problem)
+        losses = [
+            run.loss(scores_BC, y_B, state).mean() + run.loss.regulariser(state)
+            for run, scores_BC in zip(self.runs, scores_HBC, strict=True)
+        ]
+        losses_H = torch.stack(losses)
+        losses_H.sum().backward()  # type: ignore[no-untyped-call]
+        self._views.hand_over_gradients()
+        self._optimizer.step()
+        self._loss_sum_H += losses_H.detach()
+        self._steps_summed += 1
+
+    def _evaluate(self, epoch: int, step: int, *, is_last: bool) -> None:
+        losses = (self._loss_sum_H / self._steps_summed).tolist()
+        self._loss_sum_H.zero_()
+        self._steps_summed = 0
+        at = (epoch, (epoch - 1) * self.steps_per_epoch + step)
+        valid = [metrics.top_k(ranks) for ranks, _ in self._ranks(self._splits.valid)]
+        always = is_last or self._shared.eval_test == "always"
+        wanted = [
+            not run.error and isfinite(loss) and bool(always or run.selection.beaten(accuracies))
+            for run, loss, accuracies in zip(self.runs, losses, valid, strict=True)
+        ]
+        tests = self._ranks(self._splits.test) if any(wanted) else [None] * len(self.runs)
+        for run, loss, accuracies, wants, test in zip(self.runs, losses, valid, wanted, tests, strict=True):
+            if not run.error:
+                _record(run, Evaluation(*at, accuracies, _on_test(test) if wants else None), loss)
+
+    @torch.no_grad()
+    def _ranks(self, rows: Rows) -> list[tuple[Tensor, Tensor]]:
+        """Ranks and predictions of every row, [N] each, for every head; in blocks, so that memory is bounded."""
+        self.head.eval()
+        width = sum(parameter.shape[0] * parameter.shape[1] for parameter in self.head.parameters())
+        block = max(1, _EVALUATION_BYTES // (8 * max(width, 1)))
+        ranks, predictions = [], []
+        for x_BD, y_B in rows.in_order(block):
+            scores_HBC = self.head(x_BD)
+            ranks.append(metrics.ranks(scores_HBC, y_B).int())
+            predictions.append(metrics.predictions(scores_HBC).int())
+        self.head.train()
+        return list(zip(torch.cat(ranks, -1), torch.cat(predictions, -1), strict=True))
+
+
+def _record(run: Run, evaluation: Evaluation, loss: float) -> None:
+    test = evaluation.test.accuracies if evaluation.test else None
+    entry = {"epoch": evaluation.epoch, "step": evaluation.step, "loss": loss}
+    run.history.append({**entry, "valid": dict(evaluation.valid), "test": test and dict(test)})
+    if isfinite(loss):
+        run.selection.observe(evaluation)
+    else:
+        cure = "try a smaller learning rate (a larger --nloglr) or a lower --inverse-temperature"
+        run.error = f"diverged: the loss is not finite at epoch {evaluation.epoch}, step {evaluation.step}; {cure}"
+
+
+def _on_test(test: tuple[Tensor, Tensor] | None) -> OnTest | None:
+    if test is None:
+        return None
+    ranks, predictions = test
+    return OnTest(metrics.top_k(ranks), ranks.cpu().numpy(), predictions.cpu().numpy())
+
+
+def _shown(runs: Sequence[Run]) -> str:
+    """The state of the stack in a few words: its best run."""
+    latest = max((run.history[-1] for run in runs), key=lambda entry: float(entry["valid"]["top1"]))
+    valid: Mapping[str, float] = latest["valid"]
+    return f"loss {latest['loss']:.4f}, validation {100 * valid['top1']:.2f} | {100 * valid['top5']:.2f}"
+
+
+def _head(
+    heads: int,
+    dims: Sequence[int],
+    generator: torch.Generator,
+    shared: Protocol,
+    device: torch.device,
+    dtype: torch.dtype,
+) -> FeedForward:
+    dropout = protocol.noise(shared.seed, "dropout", device) if shared.apply_dropout else None
+    head = FeedForward(heads, dims, generator, apply_relu=shared.apply_relu, dropout=dropout)
+    return head.to(device, dtype)
+
+
+def _optimizer(views: HeadViews, rates: Sequence[float]) -> torch.optim.Optimizer:
+    # Fused: the plain one costs more here than both matrix products of a step.
+    groups = [{"params": parameters, "lr": rate} for parameters, rate in zip(views, rates, strict=True)]
+    return torch.optim.Adam(groups, fused=True)
+
+
+def _scoring(precision: str, device: torch.device) -> AbstractContextManager[object]:
+    """Scores of a training step in bfloat16, if asked for; evaluation never is: ties would count against it."""
+    return torch.autocast(device.type, torch.bfloat16) if precision == "bf16" else nullcontext()
+
+
+@contextmanager
+def _products(precision: str) -> Iterator[None]:
+    """Let matrix products use TF32 if asked for, and leave the process's own setting as it was."""
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("high" if precision == "high" else "highest")
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before)

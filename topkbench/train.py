@@ -1,0 +1,228 @@
+"""The only composer: a data set and a run's settings in, a record out."""
+
+import platform
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from topkbench import batches, protocol, runs, settings
+from topkbench.errors import DataError, RunError, TopkbenchError, UsageError
+from topkbench.problem import Problem
+from topkbench.progress import Progress, silent
+from topkbench.settings import Settings
+from topkbench.stack import Run, Splits, Stack
+from topkbench.store import Store, open_store
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a call: the record, where it lies, and whether it was there already."""
+
+    record: runs.Record
+    folder: Path
+    was_done: bool
+
+
+def train(
+    data: Path,
+    results: Path,
+    method: str | None,
+    chosen: Mapping[str, Any],
+    *,
+    preset: str | None = None,
+    force: bool = False,
+    progress: Progress = silent,
+) -> Outcome:
+    """Train one run and save its record; a run that is done already is only looked up.
+
+    Args:
+        data: a prepared file.
+        results: the folder of records.
+        method: name, alias or file; None leaves it to the preset.
+        chosen: the options that the user gave, by name.
+        preset: NAME/SECTION.
+        force: run it anew though it is done.
+        progress: shows the steps.
+
+    Raises:
+        UsageError: an option does not exist or does not fit the method or the data.
+        RunError: the run failed or diverged; its record says so.
+        DataError: the data are damaged, or memory or disk are too small.
+        KeyboardInterrupt: passed on, once the record says `interrupted`.
+    """
+    store = open_store(data)
+    resolved = settings.resolve(method, chosen, facts(store), preset)
+    _require_needs(resolved)
+    resolved = _placed(resolved, store)
+    run_id = runs.run_id(resolved.method, resolved.identity(store.checksum))
+    done = runs.find(results, store.name, run_id)
+    if done and done.status == "done" and not force:
+        return Outcome(done, runs.folder(results, store.name, run_id), was_done=True)
+    return _train_anew(store, results, resolved, run_id, progress)
+
+
+def facts(store: Store) -> dict[str, int]:
+    """What the settings may depend on: the sizes of a data set."""
+    sizes = {"n_train": len(store.splits["train"].labels), "n_classes": store.n_classes, "dim": store.dim}
+    own = {"has_valid": len(store.splits["valid"].labels)} if "valid" in store.splits else {}
+    return sizes | own
+
+
+def build(store: Store, members: Sequence[Settings]) -> Stack:
+    """Everything that a stack needs, in the order of the protocol's draws.
+
+    Raises:
+        UsageError: the data have no test split.
+        DataError: the embeddings do not fit where they were told to be.
+    """
+    shared = members[0].protocol
+    device = torch.device(shared.device)
+    generator = protocol.stream(shared.seed)
+    splits = _split(store, shared, generator, device)
+    dims = [store.dim, *shared.hidden_dims, store.n_classes]
+    problem = Problem(generator=protocol.noise(shared.seed, "method", device))
+    return Stack(members, splits, dims, generator, device, problem)
+
+
+def _placed(resolved: Settings, store: Store) -> Settings:
+    """The settings with `auto` resolved: on which device, and where the embeddings are held."""
+    device = choose_device(resolved.protocol.device)
+    residency = resolved.protocol.residency
+    if residency == "auto":
+        residency = batches.choose(sum(part.embeddings.nbytes for part in store.splits.values()), device)
+    return replace(resolved, protocol=replace(resolved.protocol, device=device.type, residency=residency))
+
+
+def choose_device(name: str) -> torch.device:
+    """A GPU where there is one, or what the user said.
+
+    Raises:
+        UsageError: cuda was asked for and there is none.
+    """
+    if name == "cuda" and not torch.cuda.is_available():
+        raise UsageError("--device cuda: this machine has no CUDA device that torch can use; use --device cpu")
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    return torch.device(name)
+
+
+def _split(store: Store, shared: settings.Protocol, generator: torch.Generator, device: torch.device) -> Splits:
+    dtype = torch.float64 if shared.precision == "float64" else torch.float32
+    if "test" not in store.splits:
+        raise UsageError(f"{store.path} has no test split; prepare its dump again with --test-fraction .1")
+    held = {name: batches.hold(part.embeddings, shared.residency, device) for name, part in store.splits.items()}
+    valid_from, valid_index, train_index = "valid", None, None
+    if "valid" not in store.splits:
+        rows = len(store.splits["train"].labels)
+        valid_from = "train"
+        valid_index, train_index = protocol.split(rows, shared.valid_size, generator)
+    plan = {"train": ("train", train_index), "valid": (valid_from, valid_index), "test": ("test", None)}
+    rows_of = {
+        role: batches.rows_of(store.splits[name], held[name], index, device, dtype)
+        for role, (name, index) in plan.items()
+    }
+    return Splits(**rows_of)
+
+
+def _require_needs(resolved: Settings) -> None:
+    for need in resolved.loss.needs:
+        raise UsageError(f"{resolved.method} needs {need} of the classes, which these data do not have")
+
+
+def _train_anew(store: Store, results: Path, resolved: Settings, run_id: str, progress: Progress) -> Outcome:
+    recorder = _Recorder(store, results, resolved, run_id)
+    try:
+        stack = build(store, [resolved])
+        recorder.run = stack.runs[0]
+        stack.train(progress)
+    except TopkbenchError:
+        raise  # refused before the first step: there is no run to record
+    except KeyboardInterrupt:
+        recorder.save("interrupted", "interrupted by the user")
+        raise
+    except (MemoryError, torch.OutOfMemoryError) as error:
+        recorder.save("failed", f"out of memory: {error}")
+        raise DataError(f"out of memory: {error}; use a smaller --batch-size or --residency mmap") from error
+    except Exception as error:
+        recorder.save("failed", f"{type(error).__name__}: {error}")
+        raise RunError(f"{run_id} failed: {type(error).__name__}: {error}") from error
+    if recorder.run.error:
+        recorder.save("failed", recorder.run.error)
+        raise RunError(f"{run_id} {recorder.run.error}")
+    return recorder.save("done", None)
+
+
+class _Recorder:
+    """Writes down one run, however it ends."""
+
+    def __init__(self, store: Store, results: Path, resolved: Settings, run_id: str) -> None:
+        self._store, self._results, self._settings, self._run_id = store, results, resolved, run_id
+        self._started, self._clock = datetime.now(UTC), time.monotonic()
+        self.run = Run(resolved.loss)
+
+    def save(self, status: runs.Status, error: str | None) -> Outcome:
+        """Save the record, with what the run has come to."""
+        is_done = status == "done"
+        record = runs.Record(
+            run_id=self._run_id,
+            status=status,
+            error=error,
+            started=self._started.isoformat(timespec="seconds"),
+            seconds=round(time.monotonic() - self._clock, 3),
+            config=self._settings.config(),
+            origin=self._settings.origin,
+            data=_describe(self._store, self._settings.protocol.valid_size),
+            environment=environment(torch.device(self._settings.protocol.device)),
+            history=self.run.history,
+            selected=self.run.selection.selected() if is_done else {},
+        )
+        ranks = self.run.selection.test_ranks() if is_done else None
+        folder = runs.save(self._results, record, ranks)
+        return Outcome(record, folder, was_done=False)
+
+
+def _describe(store: Store, valid_size: int) -> dict[str, Any]:
+    split_off = 0 if "valid" in store.splits else valid_size
+    return {
+        "name": store.name,
+        "checksum": store.checksum,
+        "n_train": len(store.splits["train"].labels) - split_off,
+        "n_valid": valid_size,
+        "n_test": len(store.splits["test"].labels),
+        "n_classes": store.n_classes,
+        "dim": store.dim,
+    }
+
+
+def environment(device: torch.device) -> dict[str, Any]:
+    """The versions and the machine that a result was computed with; `git` is null outside a clone."""
+    return {
+        "topkbench": metadata.version("topkbench"),
+        "git": _git_revision(),
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+        "platform": platform.platform(),
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine(),
+        "threads": torch.get_num_threads(),
+    }
+
+
+def _git_revision() -> str | None:
+    """The commit of the clone that this package lies in, if it lies at the top of one."""
+    clone = Path(__file__).parent.parent
+    if not (clone / ".git").exists():
+        return None
+    command = ["git", "-C", str(clone), "describe", "--always", "--dirty", "--abbrev=40"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()  # noqa: S603 - fixed
+    except (OSError, subprocess.CalledProcessError):
+        return None
