@@ -1,0 +1,35 @@
+"""Records written by hand."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from topkbench.runs import RULES, Record
+
+
+@pytest.fixture
+def run() -> Callable[..., Record]:
+    """A record of a run with the given test top-1, at whichever evaluation; its top-5 is .2 higher."""
+
+    def make(
+        top1: float | None = 0.6, dataset: str = "wordnet826", checksum: str = "ab", **fields: Any
+    ) -> Record:
+        status = fields.pop("status", "done")
+        config = {"method": "softsort", "p_k": [0.5, 0.5], "seed": 0, "nloglr": 2.0, "m": 16, **fields}
+        test = None if top1 is None else {"top1": top1, "top5": top1 + 0.2, "top10": 0.9, "top20": 0.95}
+        return Record(
+            run_id=f"{config['method']}-{config['seed']}",
+            status=status,
+            error=None if status == "done" else "the loss\nis NaN",
+            started="2026-01-02T03:04:05+00:00",
+            seconds=1.5,
+            config=config,
+            origin={},
+            data={"name": dataset, "checksum": checksum, "n_classes": 826, "n_test": 2478},
+            environment={},
+            history=[],
+            selected={rule: {"test": test} for rule in RULES} if status == "done" else {},
+        )
+
+    return make

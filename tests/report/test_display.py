@@ -1,0 +1,86 @@
+"""Percent, deviations, and the best in every data set."""
+
+import pytest
+
+from topkbench import report
+from topkbench.report import Best
+from topkbench.report.values import show_p_k
+
+
+def folded(*records, **options):
+    return report.rows(report.frame(records, **options))
+
+
+def best(table, column):
+    return [str(cell) for cell in table[column] if isinstance(cell, Best)]
+
+
+def test_three_seeds_print_as_percent_with_their_deviation(run):
+    table = report.table(folded(run(0.60), run(0.62, seed=1), run(0.64, seed=2)))
+    assert table.iloc[0].to_dict() == {
+        "data set": "wordnet826",
+        "method": "softsort",
+        "P_K": "[.5 .5]",
+        "seeds": "3",
+        "top-1": "62.00 ± 2.00",
+        "top-5": "82.00 ± 2.00",
+    }
+
+
+def test_one_seed_has_no_plus_minus(run):
+    assert report.table(folded(run(0.6234)))["top-1"].tolist() == ["62.34"]
+
+
+def test_a_missing_figure_says_so(run):
+    assert report.table(folded(run(None)))["top-1"].tolist() == ["n/a"]
+
+
+def test_settings_are_shown_where_rows_differ_in_them(run):
+    table = report.table(folded(run(m=16), run(m=50)))
+    assert table["settings"].tolist() == ["m=16", "m=50"]
+
+
+def test_the_best_is_marked_per_data_set_and_metric(run):
+    rows = folded(
+        run(0.70, method="a"),
+        run(0.60, method="b"),
+        run(0.10, dataset="other"),
+        run(0.20, dataset="other", m=50),
+    )
+    rows.loc[rows["method"] == "b", "top5_mean"] = 0.95
+    table = report.table(rows)
+    assert best(table, "top-1") == ["20.00", "70.00"]
+    assert best(table, "top-5") == ["40.00", "95.00"]
+    assert not best(table, "method")
+
+
+def test_means_that_print_alike_are_best_together(run):
+    table = report.table(folded(run(0.620001, method="a"), run(0.620002, method="b"), run(0.61, method="c")))
+    assert best(table, "top-1") == ["62.00", "62.00"]
+
+
+@pytest.mark.parametrize(
+    ("p_k", "shown"),
+    [
+        ((0.2,) * 5, "[.2 .2 .2 .2 .2]"),
+        ((1.0,), "[1]"),
+        ((0, 0, 0, 0, 1), "[0 0 0 0 1]"),
+        ((0.25, 0.75), "[.25 .75]"),
+        ((1 / 3, 2 / 3), "[.3333 .6667]"),
+        ((0.005, 0.995), "[.005 .995]"),
+    ],
+)
+def test_p_k_is_written_as_the_papers_do(p_k, shown):
+    assert show_p_k(p_k) == shown
+
+
+def test_the_caption_says_what_the_figures_are(run):
+    one = folded(run())
+    assert report.caption(one) == (
+        "Test accuracy in percent, one seed; each metric at the evaluation that is best in it on validation. "
+        "Bold: the best of its data set."
+    )
+    three = folded(run(), run(seed=1), run(seed=2), select="last")
+    assert "standard deviation over 3 seeds; at the last evaluation" in report.caption(three)
+    mixed = folded(run(), run(seed=1), run(method="b"), select="best_top1")
+    assert "over 1 to 2 seeds; at the evaluation with the best top-1 on validation" in report.caption(mixed)

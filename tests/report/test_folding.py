@@ -1,0 +1,79 @@
+"""Seeds are folded, configurations are told apart."""
+
+import math
+
+import pytest
+
+from topkbench import report
+from topkbench.report.folding import repeated
+
+
+def fold(*records):
+    return report.rows(report.frame(records))
+
+
+def test_three_seeds_fold_to_mean_and_sample_deviation(run):
+    # (.60 + .62 + .64) / 3 = .62; ((.02² + 0 + .02²) / 2)^½ = .02
+    row = fold(run(0.60, seed=0), run(0.62, seed=1), run(0.64, seed=2)).iloc[0]
+    assert row["n_seeds"] == 3
+    assert row["top1_mean"] == pytest.approx(0.62)
+    assert row["top1_std"] == pytest.approx(0.02)
+    assert row["top5_mean"] == pytest.approx(0.82)
+    assert row["settings"] == ""
+
+
+def test_one_seed_has_no_deviation(run):
+    row = fold(run(0.6)).iloc[0]
+    assert row["n_seeds"] == 1
+    assert math.isnan(row["top1_std"])
+
+
+def test_only_runs_that_are_done_count(run):
+    row = fold(run(0.6), run(seed=1, status="failed"), run(seed=2, status="interrupted")).iloc[0]
+    assert (row["n_seeds"], row["top1_mean"]) == (1, 0.6)
+
+
+def test_two_configurations_of_one_method_are_told_apart_by_what_differs(run):
+    rows = fold(run(0.5, nloglr=2.0), run(0.6, nloglr=4.5, m=50), run(0.7, nloglr=4.5, m=50, seed=1))
+    assert rows["settings"].tolist() == ["nloglr=2 m=16", "nloglr=4.5 m=50"]
+    assert rows["n_seeds"].tolist() == [1, 2]
+    assert rows["top1_mean"].tolist() == pytest.approx([0.5, 0.65])
+
+
+def test_an_option_that_one_run_lacks_tells_it_apart(run):
+    rows = fold(run(hidden_dims=[64, 32]), run())
+    assert rows["settings"].tolist() == ["hidden_dims=64,32", "hidden_dims=none"]
+
+
+def test_methods_p_k_and_data_sets_are_rows_of_their_own_without_settings(run):
+    rows = fold(run(m=50), run(p_k=[1]), run(method="neuralsort"), run(dataset="another"))
+    assert rows["settings"].tolist() == [""] * 4
+    assert rows["dataset"].tolist() == ["another", *["wordnet826"] * 3]
+
+
+@pytest.mark.parametrize("where", [{"device": "cuda"}, {"residency": "mmap"}, {"eval_test": "picked"}])
+def test_where_a_run_ran_is_no_setting(run, where):
+    here = dict.fromkeys(where, "auto")
+    assert fold(run(**here), run(seed=1, **where))["n_seeds"].tolist() == [2]
+
+
+def test_equal_numbers_are_equal_settings(run):
+    assert fold(run(nloglr=2, p_k=[1]), run(nloglr=2.0, p_k=[1.0], seed=1))["n_seeds"].tolist() == [2]
+
+
+def test_other_data_of_the_same_name_are_not_pooled(run):
+    rows = fold(run(checksum="ab" * 32), run(checksum="cd" * 32, seed=1))
+    assert rows["n_seeds"].tolist() == [1, 1]
+    assert rows["settings"].tolist() == ["checksum=abababab", "checksum=cdcdcdcd"]
+
+
+def test_runs_that_repeat_a_seed_are_found(run):
+    frame = report.frame([run(), run(), run(seed=1), run(seed=1, status="failed")])
+    assert repeated(frame)["seed"].tolist() == [0, 0]
+
+
+def test_columns(run):
+    assert " ".join(fold(run()).columns) == (
+        "dataset method p_k settings n_seeds top1_mean top1_std top5_mean top5_std "
+        "top10_mean top10_std top20_mean top20_std select"
+    )

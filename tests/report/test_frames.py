@@ -1,0 +1,59 @@
+"""One flat row a run."""
+
+from dataclasses import replace
+
+import pytest
+
+from topkbench import report
+from topkbench.errors import UsageError
+
+
+def test_a_run_is_one_row_of_plain_values(run):
+    frame = report.frame([run(0.61, hidden_dims=[64, 32]), run(seed=1, m=None, distribution="cauchy")])
+    first = frame.iloc[0]
+    assert (first["method"], first["p_k"], first["dataset"], first["seed"]) == (
+        "softsort",
+        (0.5, 0.5),
+        "wordnet826",
+        0,
+    )
+    assert (first["top1"], first["top5"], first["top10"], first["top20"]) == (0.61, 0.81, 0.9, 0.95)
+    assert (first["n_test"], first["status"], first["seconds"], first["run_id"]) == (
+        2478,
+        "done",
+        1.5,
+        "softsort-0",
+    )
+    assert (first["hidden_dims"], first["nloglr"]) == ((64, 32), 2.0)
+    assert isinstance(first["m"], int), "an option that another run lacks stays what it was"
+
+
+def test_the_rule_picks_the_evaluation(run):
+    record = run()
+    chosen = {
+        rule: {"test": {"top1": top1}}
+        for rule, top1 in [("per_metric", 0.3), ("best_top1", 0.2), ("last", 0.1)]
+    }
+    record = replace(record, selected=chosen)
+    picked = {rule: report.frame([record], rule)["top1"].item() for rule in chosen}
+    assert picked == {"per_metric": 0.3, "best_top1": 0.2, "last": 0.1}
+    assert report.frame([record])["top1"].item() == 0.3
+    assert report.frame([record])["top5"].isna().all()
+
+
+def test_a_run_that_failed_has_no_accuracies(run):
+    frame = report.frame([run(status="failed")])
+    assert frame["top1"].isna().all()
+    assert frame["error"].item() == "the loss\nis NaN"
+
+
+def test_an_unknown_rule_is_refused(run):
+    with pytest.raises(
+        UsageError, match="unknown selection rule 'best'; choose one of per_metric, best_top1, last"
+    ):
+        report.frame([run()], "best")
+
+
+def test_no_records_make_no_rows():
+    assert report.frame([]).empty
+    assert report.rows(report.frame([])).empty

@@ -1,0 +1,56 @@
+"""Records → one flat row a run."""
+
+from collections.abc import Iterable
+from typing import Any, get_args
+
+import pandas as pd
+
+from topkbench.errors import UsageError
+from topkbench.runs import RULES, Record, Rule
+
+METRICS = ("top1", "top5", "top10", "top20")
+WHICH = ("dataset", "checksum", "method", "p_k", "seed")
+OUTCOME = ("select", *METRICS, "n_test", "status", "error", "seconds", "run_id")
+
+
+def frame(records: Iterable[Record], select: Rule = "per_metric") -> pd.DataFrame:
+    """Lay records out as a table of one row a run.
+
+    Its columns are what the run was of (`WHICH`), every option of its config, and what came of it
+    (`OUTCOME`): top1 … top20 are test accuracies, fractions, at the evaluation that `select` picks; NaN where
+    there are none. Options keep Python's own values (lists become tuples): an m of 16 never turns into 16.0.
+
+    Raises:
+        UsageError: there is no such selection rule.
+    """
+    if select not in RULES:
+        raise UsageError(f"unknown selection rule {select!r}; choose one of {', '.join(get_args(Rule))}")
+    flat = [_row(record, select) for record in records]
+    options = dict.fromkeys(name for row in flat for name in row if name not in {*WHICH, *OUTCOME})
+    columns = [*WHICH, *options, *OUTCOME]
+    return pd.DataFrame(flat, columns=columns, dtype=object).astype(dict.fromkeys(METRICS, float))
+
+
+def _row(record: Record, select: Rule) -> dict[str, Any]:
+    accuracies = record.selected.get(select, {}).get("test") or {}
+    return {
+        **{option: _hashable(value) for option, value in record.config.items()},
+        **{metric: accuracies.get(metric) for metric in METRICS},
+        "dataset": record.data["name"],
+        "checksum": record.data.get("checksum"),
+        "n_test": record.data.get("n_test"),
+        "select": select,
+        "status": record.status,
+        "error": record.error,
+        "seconds": record.seconds,
+        "run_id": record.run_id,
+    }
+
+
+def _hashable(value: Any) -> Any:  # noqa: ANN401 - whatever JSON holds
+    """Lists as tuples and mappings as tuples of pairs, so that equal settings can be grouped."""
+    if isinstance(value, list | tuple):
+        return tuple(_hashable(inner) for inner in value)
+    if isinstance(value, dict):
+        return tuple((key, _hashable(inner)) for key, inner in sorted(value.items()))
+    return value
