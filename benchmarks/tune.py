@@ -1,0 +1,55 @@
+"""Search a method's options on one data set by validation alone; the test split is never looked at.
+
+    python benchmarks/tune.py data/wordnet826.h5 splitter_selection --seeds 3 nloglr=1.5,2 inverse_temperature=1,4
+
+Prints, best first, the mean over seeds of the best validation top-1 and top-5, each at its own best evaluation.
+"""
+
+import argparse
+import itertools
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+import torch
+
+from topkbench import settings, train
+from topkbench.progress import silent
+from topkbench.store import Store, open_store
+
+
+def best_validation(store: Store, method: str, options: dict[str, Any]) -> tuple[float, float]:
+    """Best validation top-1 and top-5 of one run."""
+    resolved = settings.resolve(method, {**options, "device": "cpu", "residency": "ram"}, train.facts(store))
+    stack = train.build(store, [resolved])
+    stack.train(silent)
+    history = stack.runs[0].history
+    return max(e["valid"]["top1"] for e in history), max(e["valid"]["top5"] for e in history)
+
+
+def main() -> None:
+    """Run the grid."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("method")
+    parser.add_argument("grid", nargs="+", metavar="OPTION=V1,V2,…")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--threads", type=int, default=1)
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    store = open_store(arguments.data)
+    axes = {name: values.split(",") for name, values in (axis.split("=") for axis in arguments.grid)}
+    rows = []
+    for point in itertools.product(*axes.values()):
+        options = {n: float(v) if "." in v or "e" in v else int(v) for n, v in zip(axes, point, strict=True)}
+        results = [best_validation(store, arguments.method, {**options, "seed": s}) for s in range(arguments.seeds)]
+        top1, top5 = (mean(values) for values in zip(*results, strict=True))
+        rows.append((top1, top5, " ".join(f"{n}={v}" for n, v in options.items())))
+        print(f"{rows[-1][2]}: {top1:.4f} {top5:.4f}", flush=True)
+    print("\n| validation top-1 | top-5 | options |\n|---|---|---|")
+    for top1, top5, shown in sorted(rows, reverse=True):
+        print(f"| {top1:.2%} | {top5:.2%} | {shown} |")
+
+
+if __name__ == "__main__":
+    main()

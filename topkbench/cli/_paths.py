@@ -1,0 +1,21 @@
+"""Which data file a command means when it is not told."""
+
+from pathlib import Path
+
+from topkbench.errors import UsageError
+
+
+def data_file(given: Path | None) -> Path:
+    """The file given (or named by TOPKBENCH_DATA), else the only .h5 in data/.
+
+    Raises:
+        UsageError: there is none, or there are several.
+    """
+    if given:
+        return given
+    found = sorted(Path("data").glob("*.h5"))
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        raise UsageError("no prepared data in data/; run: topkbench prepare")
+    raise UsageError(f"data/ holds {len(found)} data sets; choose with --data: {', '.join(map(str, found))}")

@@ -1,0 +1,72 @@
+"""`topkbench methods`: what can be trained, and with which options."""
+
+import dataclasses
+import inspect
+import json
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the app."""
+    app.command()(methods)
+
+
+def methods(
+    name: Annotated[str | None, typer.Argument(help="One method, in full.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON document.")] = False,
+) -> None:
+    """List every method: its paper, options, defaults and needs."""
+    from topkbench import losses
+
+    found = [_facts(losses.canonical(name))] if name else [_facts(each) for each in losses.names()]
+    if as_json:
+        typer.echo(json.dumps(found[0] if name else found, indent=2))
+    elif name:
+        _print_one(found[0])
+    else:
+        _print_all(found)
+
+
+def _facts(name: str) -> dict[str, Any]:
+    from topkbench import losses
+
+    loss = losses.find(name)
+    return {
+        "method": name,
+        "aliases": list(loss.aliases),
+        "paper": loss.paper,
+        "options": {field.name: field.default for field in dataclasses.fields(loss)},
+        "head": loss.head,
+        "needs": list(loss.needs),
+        "lacks": loss.lacks,
+        "about": inspect.getdoc(loss),
+    }
+
+
+def _print_all(found: list[dict[str, Any]]) -> None:
+    table = Table("method", "options and defaults", "needs", "paper", box=None, header_style="bold")
+    for facts in found:
+        options = ", ".join(f"{option}={_shown(default)}" for option, default in facts["options"].items())
+        table.add_row(facts["method"], options, ", ".join(facts["needs"]) or "–", facts["paper"])
+    Console().print(table)
+
+
+def _print_one(facts: dict[str, Any]) -> None:
+    for key in ("method", "aliases", "paper", "head", "needs"):
+        value = facts[key]
+        typer.echo(f"{key:8} {', '.join(value) or '–' if isinstance(value, list) else value}")
+    for option, default in facts["options"].items():
+        typer.echo(f"option   {option} = {_shown(default)}")
+    for lacking, reason in facts["lacks"].items():
+        typer.echo(f"lacks    {lacking}: {reason}")
+    typer.echo(f"\n{facts['about']}")
+
+
+def _shown(default: object) -> str:
+    if isinstance(default, tuple):
+        return " ".join(f"{value:g}" for value in default)
+    return "none" if default is None else str(default)

@@ -1,0 +1,107 @@
+"""`topkbench train`: train one run and record it."""
+
+import sys
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+from typer import Option
+
+from topkbench.cli import _paths, _progress
+from topkbench.cli._command import ManyNumbers
+from topkbench.errors import UsageError
+
+if TYPE_CHECKING:
+    from topkbench.train import Outcome
+
+# How the command runs and prints; every other option is a setting of the run.
+_CONTROLS = ("method", "data", "results", "preset", "force", "as_json", "extra")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the app."""
+    app.command(cls=ManyNumbers)(train)
+
+
+def _count_or_none(text: str) -> int | str:
+    return text if text == "none" else int(text)
+
+
+def train(
+    context: typer.Context,
+    method: Annotated[str | None, Option(help="A name that `topkbench methods` lists, or ./my_loss.py.")] = None,
+    p_k: Annotated[
+        list[float] | None, Option(help="Weights of the top-1, top-2, … objectives: --p-k .5 0 0 0 .5")
+    ] = None,
+    data: Annotated[
+        Path | None,
+        Option(envvar="TOPKBENCH_DATA", help="A prepared file; by default the only one in data/."),
+    ] = None,
+    results: Annotated[Path, Option(envvar="TOPKBENCH_RESULTS", help="The folder of run records.")] = Path("results"),
+    preset: Annotated[str | None, Option(help="NAME/SECTION: the settings of a paper's table.")] = None,
+    seed: Annotated[int | None, Option(help="Seed of the split, the initial values and the batch order.")] = None,
+    n_epochs: Annotated[int | None, Option(help="Passes over the training rows.")] = None,
+    nloglr: Annotated[float | None, Option(help="The learning rate is 10^-NLOGLR.")] = None,
+    batch_size: Annotated[int | None, Option(help="Rows a step.")] = None,
+    m: Annotated[Any, Option(parser=_count_or_none, metavar="INTEGER|none", help="Classes on the short-list.")] = None,
+    inverse_temperature: Annotated[float | None, Option(help="The larger, the harder the relaxation.")] = None,
+    distribution: Annotated[str | None, Option(help="What relaxes a comparator: logistic_phi, cauchy, …")] = None,
+    art_lambda: Annotated[float | None, Option(help="λ of logistic_phi.")] = None,
+    top1_mode: Annotated[Literal["sm", "smce", "sort"] | None, Option(help="Where the top-1 part comes from.")] = None,
+    hidden_dims: Annotated[list[int] | None, Option(help="Hidden layers: --hidden-dims 512 256")] = None,
+    apply_relu: Annotated[bool | None, Option("--apply-relu", help="ReLU on the embeddings.")] = None,
+    apply_dropout: Annotated[
+        bool | None, Option("--apply-dropout", help="Dropout of one half on the embeddings while training.")
+    ] = None,
+    valid_size: Annotated[int | None, Option(help="Training rows kept apart for validation.")] = None,
+    eval_every: Annotated[int | None, Option(help="Steps between evaluations.")] = None,
+    eval_test: Annotated[
+        Literal["picked", "always"] | None, Option(help="Evaluate test where a rule may pick it, or always.")
+    ] = None,
+    device: Annotated[Literal["auto", "cpu", "cuda"] | None, Option(help="Where to compute.")] = None,
+    residency: Annotated[
+        Literal["auto", "device", "ram", "mmap"] | None, Option(help="Where the embeddings are held.")
+    ] = None,
+    precision: Annotated[
+        Literal["highest", "high", "bf16", "float64"] | None, Option(help="Of the matrix products.")
+    ] = None,
+    extra: Annotated[list[str] | None, Option("--set", metavar="NAME=VALUE", help="A method's own option.")] = None,
+    force: Annotated[bool, Option("--force", help="Run it anew though it is done.")] = False,
+    as_json: Annotated[bool, Option("--json", help="Print the run's record.")] = False,
+) -> None:
+    """Train a head with one method; the record goes to results/DATASET/RUN_ID/."""
+    chosen = _given(context.params) | _assignments(extra or [])
+    path = _paths.data_file(data)
+    from topkbench import train as library
+
+    outcome = library.train(path, results, method, chosen, preset=preset, force=force, progress=_progress.progress)
+    if outcome.was_done:
+        sys.stderr.write(f"already done: {outcome.folder}; --force runs it anew\n")
+    typer.echo(outcome.record.to_json() if as_json else _line(outcome))
+
+
+def _given(parameters: dict[str, Any]) -> dict[str, Any]:
+    """The settings that were given; the parser leaves None or an empty list for the others."""
+    return {name: value for name, value in parameters.items() if name not in _CONTROLS and value not in (None, [], ())}
+
+
+def _assignments(pairs: list[str]) -> dict[str, Any]:
+    """`name=value` as TOML reads the value, or the text itself where it is no TOML."""
+    chosen = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not (name and equals):
+            raise UsageError(f"--set {pair}: give NAME=VALUE, as in --set m=32")
+        try:
+            chosen[name] = tomllib.loads(f"value = {value}")["value"]
+        except tomllib.TOMLDecodeError:
+            chosen[name] = value
+    return chosen
+
+
+def _line(outcome: "Outcome") -> str:
+    record = outcome.record
+    test = record.selected["per_metric"]["test"]
+    name = f"{record.config['method']} on {record.data['name']}, seed {record.config['seed']}"
+    return f"{name}: test top-1 {test['top1']:.2%} | top-5 {test['top5']:.2%}   {outcome.folder}"
