@@ -61,7 +61,7 @@ def train(
     store = open_store(data)
     resolved = settings.resolve(method, chosen, facts(store), preset)
     _require_needs(resolved)
-    resolved = _placed(resolved, store)
+    resolved = placed(resolved, store)
     run_id = runs.run_id(resolved.method, resolved.identity(store.checksum))
     done = runs.find(results, store.name, run_id)
     if done and done.status == "done" and not force:
@@ -92,8 +92,12 @@ def build(store: Store, members: Sequence[Settings]) -> Stack:
     return Stack(members, splits, dims, generator, device, problem)
 
 
-def _placed(resolved: Settings, store: Store) -> Settings:
-    """The settings with `auto` resolved: on which device, and where the embeddings are held."""
+def placed(resolved: Settings, store: Store) -> Settings:
+    """The settings with `auto` resolved: on which device, and where the embeddings are held.
+
+    Raises:
+        UsageError: cuda was asked for and there is none.
+    """
     device = choose_device(resolved.protocol.device)
     residency = resolved.protocol.residency
     if residency == "auto":

@@ -1,6 +1,16 @@
-"""`topkbench doctor`."""
+"""`topkbench doctor`: is this machine fit for a study?"""
+
+import json
+from pathlib import Path
+from typing import Annotated
 
 import typer
+from rich.console import Console
+from typer import Option
+
+from topkbench.errors import DataError
+
+_MARKS = {"ok": "[green]ok  [/green]", "note": "[yellow]note[/yellow]", "bad": "[red]bad [/red]"}
 
 
 def register(app: typer.Typer) -> None:
@@ -8,5 +18,24 @@ def register(app: typer.Typer) -> None:
     app.command()(doctor)
 
 
-def doctor() -> None:
-    """To do."""
+def doctor(
+    data: Annotated[
+        list[Path] | None, Option(envvar="TOPKBENCH_DATA", help="Prepared files; by default all in data/.")
+    ] = None,
+    results: Annotated[Path, Option(envvar="TOPKBENCH_RESULTS", help="The folder of run records.")] = Path("results"),
+    baseline: Annotated[bool, Option(help="Train softmax_cross_entropy for a minute at most.")] = True,
+    as_json: Annotated[bool, Option("--json", help="Print a JSON document.")] = False,
+) -> None:
+    """Check data, disk, locks, device and versions, and train a baseline of a minute at most."""
+    from topkbench import doctor as library
+
+    console, findings = Console(soft_wrap=True), []
+    for finding in library.examine(data or sorted(Path("data").glob("*.h5")), results, baseline=baseline):
+        findings.append(finding)
+        if not as_json:
+            console.print(f"{_MARKS[finding.verdict]}  {finding.check:9} {finding.detail}", highlight=False)
+    if as_json:
+        typer.echo(json.dumps([finding._asdict() for finding in findings], indent=2))
+    bad = [finding.check for finding in findings if finding.verdict == "bad"]
+    if bad:
+        raise DataError(f"{', '.join(bad)}: see what doctor found; mend it before you train")

@@ -43,15 +43,16 @@ def _facts(name: str) -> dict[str, Any]:
         "head": loss.head,
         "needs": list(loss.needs),
         "lacks": loss.lacks,
-        "about": inspect.getdoc(loss),
+        "about": (inspect.getdoc(loss) or "").split(">>>")[0].strip(),  # its worked example is for readers of the code
     }
 
 
 def _print_all(found: list[dict[str, Any]]) -> None:
-    table = Table("method", "options and defaults", "needs", "paper", box=None, header_style="bold")
+    table = Table("method", "paper", "needs", box=None, header_style="bold")
+    table.add_column("options and defaults", overflow="fold")
     for facts in found:
         options = ", ".join(f"{option}={_shown(default)}" for option, default in facts["options"].items())
-        table.add_row(facts["method"], options, ", ".join(facts["needs"]) or "–", facts["paper"])
+        table.add_row(facts["method"], facts["paper"], ", ".join(facts["needs"]) or "–", options)
     Console().print(table)
 
 

@@ -20,7 +20,7 @@ class SortingNetwork(TopKCrossEntropy):
         art_lambda: λ in [0, 1) of logistic_phi; other distributions do not use it.
     """
 
-    paper: ClassVar[str] = "Petersen et al. 2022 (ICML), Differentiable Top-k Classification Learning"
+    paper: ClassVar[str] = "Petersen et al. 2022"
 
     distribution: str = "logistic_phi"
     inverse_temperature: float = 1.0

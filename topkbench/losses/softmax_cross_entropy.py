@@ -22,7 +22,7 @@ class Loss(Method):
     tensor([0.3133])
     """
 
-    paper: ClassVar[str] = "textbook; the baseline of Petersen et al. 2022"
+    paper: ClassVar[str] = "textbook"
     aliases: ClassVar[tuple[str, ...]] = ("cross_entropy",)
     lacks: ClassVar[dict[str, str]] = {"temperature": "it has none; scale the scores instead"}
 

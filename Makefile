@@ -1,0 +1,41 @@
+# Everything below happens in .venv, which the first target that needs it makes.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+DEMO := data/wordnet826.h5
+
+.PHONY: demo test test-all check bench clean
+
+demo: $(VENV)/installed  ## environment, install, prepare, train, report on the demo data
+	$(BIN)/topkbench prepare topkbench/demo/wordnet826.npz
+	for seed in 1 2; do \
+	  for method in softmax_cross_entropy splitter_selection; do \
+	    $(BIN)/topkbench train --data $(DEMO) --method $$method --seed $$seed || exit; \
+	  done; \
+	done
+	$(BIN)/topkbench report
+
+test: check  ## every check and every test but the long ones; needs no GPU
+	$(BIN)/pytest -m "not long"
+
+test-all: check  ## the long tests too: every kill, every size, the statistical floors
+	$(BIN)/pytest
+
+check: $(VENV)/installed  ## format, lint, types, import contracts
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/installed  ## a training step against its floor, a conversion against cp
+	$(BIN)/python benchmarks/step.py
+	$(BIN)/python benchmarks/convert.py --gigabytes 0.5
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+$(VENV)/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	touch $@

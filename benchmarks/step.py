@@ -1,0 +1,87 @@
+"""A training step of one head against its floor: the two matrix products and the optimizer's step alone.
+
+    python benchmarks/step.py --method softmax_cross_entropy --threads 2
+
+The step is the trainer's own, from gathering the batch to the updated weights. Floor and step take turns, 20 of each
+a round; the figures are medians over rounds of the mean time in a round.
+"""
+
+import argparse
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from topkbench import settings, store, train
+from topkbench.stack import Stack
+
+DIM, CLASSES, BATCH, ROWS = 2048, 1000, 500, 20_000
+STEPS_A_ROUND = 20
+
+
+def build(folder: Path, method: str) -> Stack:
+    """A stack of one over random rows, held in memory."""
+    rng = np.random.default_rng(0)
+    rows = rng.standard_normal((ROWS, DIM), dtype=np.float32), rng.integers(CLASSES, size=ROWS)
+    data = store.create(folder / "random.h5", {"train": rows, "test": rows}, n_classes=CLASSES)
+    options = {"device": "cpu", "residency": "ram", "valid_size": 1000, "batch_size": BATCH}
+    return train.build(data, [settings.resolve(method, options, train.facts(data))])
+
+
+def batches(stack: Stack) -> Iterator[tuple[Tensor, Tensor]]:
+    """Training batches without end."""
+    rows = stack._splits.train
+    while True:
+        yield from rows.batches(torch.randperm(len(rows)), BATCH, drop_last=True)
+
+
+def floor() -> Callable[[], None]:
+    """Two products and one fused Adam step on the same shapes."""
+    weight = torch.randn(CLASSES, DIM) / 50
+    bias = torch.zeros(CLASSES)
+    x_BD, scores_gradient_BC = torch.randn(BATCH, DIM), torch.randn(BATCH, CLASSES) / 500
+    optimizer = torch.optim.Adam([weight, bias], lr=1e-4, fused=True)
+    bias.grad = torch.randn(CLASSES) / 500
+
+    def step() -> None:
+        torch.mm(x_BD, weight.T)
+        weight.grad = torch.mm(scores_gradient_BC.T, x_BD)
+        optimizer.step()
+
+    return step
+
+
+def timed(step: Callable[[], None]) -> float:
+    """Milliseconds a step, over a round."""
+    start = time.perf_counter()
+    for _ in range(STEPS_A_ROUND):
+        step()
+    return (time.perf_counter() - start) / STEPS_A_ROUND * 1e3
+
+
+def main() -> None:
+    """Measure and print one line of a table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--method", nargs="+", default=["softmax_cross_entropy"])
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--rounds", type=int, default=15)
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    print("| method | threads | floor ms | step ms | step / floor |\n|---|---|---|---|---|")
+    for method in arguments.method:
+        with tempfile.TemporaryDirectory() as folder:
+            stack = build(Path(folder), method)
+            rows, alone = batches(stack), floor()
+            rounds = [(timed(alone), timed(lambda: stack.step(*next(rows)))) for _ in range(arguments.rounds + 1)][1:]
+        floor_ms, step_ms = (median(times) for times in zip(*rounds, strict=True))
+        ratio = median(step / lower for lower, step in rounds)
+        print(f"| {method} | {arguments.threads} | {floor_ms:.2f} | {step_ms:.2f} | {ratio:.3f} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
