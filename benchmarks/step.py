@@ -64,8 +64,18 @@ def timed(step: Callable[[], None]) -> float:
     return (time.perf_counter() - start) / STEPS_A_ROUND * 1e3
 
 
+def compare(method: str, rounds: int) -> tuple[float, float, float]:
+    """Medians of the floor's and the step's milliseconds and of their ratio; the first round only warms up."""
+    with tempfile.TemporaryDirectory() as folder:
+        stack = build(Path(folder), method)
+        rows, alone = batches(stack), floor()
+        times = [(timed(alone), timed(lambda: stack.step(*next(rows)))) for _ in range(rounds + 1)][1:]
+    floors, steps = zip(*times, strict=True)
+    return median(floors), median(steps), median(step / lower for lower, step in times)
+
+
 def main() -> None:
-    """Measure and print one line of a table."""
+    """Measure and print a table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--method", nargs="+", default=["softmax_cross_entropy"])
     parser.add_argument("--threads", type=int, default=2)
@@ -74,12 +84,7 @@ def main() -> None:
     torch.set_num_threads(arguments.threads)
     print("| method | threads | floor ms | step ms | step / floor |\n|---|---|---|---|---|")
     for method in arguments.method:
-        with tempfile.TemporaryDirectory() as folder:
-            stack = build(Path(folder), method)
-            rows, alone = batches(stack), floor()
-            rounds = [(timed(alone), timed(lambda: stack.step(*next(rows)))) for _ in range(arguments.rounds + 1)][1:]
-        floor_ms, step_ms = (median(times) for times in zip(*rounds, strict=True))
-        ratio = median(step / lower for lower, step in rounds)
+        floor_ms, step_ms, ratio = compare(method, arguments.rounds)
         print(f"| {method} | {arguments.threads} | {floor_ms:.2f} | {step_ms:.2f} | {ratio:.3f} |", flush=True)
 
 

@@ -1,5 +1,7 @@
 """Heads against torch's own layers."""
 
+from itertools import pairwise
+
 import torch
 
 from topkbench import heads
@@ -12,7 +14,7 @@ def generator() -> torch.Generator:
 
 def plain(dims: list[int]) -> torch.nn.Sequential:
     torch.manual_seed(3)
-    layers = [torch.nn.Linear(a, b) for a, b in zip(dims[:-1], dims[1:], strict=True)]
+    layers = [torch.nn.Linear(a, b) for a, b in pairwise(dims)]
     return torch.nn.Sequential(*[part for layer in layers for part in (layer, torch.nn.ReLU())][:-1])
 
 

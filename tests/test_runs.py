@@ -38,11 +38,7 @@ def names(folder: Path) -> set[str]:
 
 def test_a_record_comes_back_as_it_was_saved(tmp_path):
     home = runs.save(tmp_path, DONE, RANKS)
-    assert (
-        home
-        == tmp_path / "wordnet826" / "softsort-0123456789ab"
-        == runs.folder(tmp_path, "wordnet826", DONE.run_id)
-    )
+    assert home == tmp_path / "wordnet826" / "softsort-0123456789ab" == runs.folder(tmp_path, "wordnet826", DONE.run_id)
     assert names(home) == {"record.json", "ranks.npz"}
     assert runs.load(home) == DONE == runs.find(tmp_path, "wordnet826", DONE.run_id)
     assert runs.load_all(tmp_path) == ([DONE], [])
@@ -156,9 +152,7 @@ def test_what_a_killed_saver_left_is_never_read_and_goes_with_the_next_save(tmp_
 
 
 def test_savers_at_once_leave_one_whole_record(tmp_path):
-    savers = [
-        threading.Thread(target=runs.save, args=(tmp_path, replace(DONE, seconds=s), RANKS)) for s in range(8)
-    ]
+    savers = [threading.Thread(target=runs.save, args=(tmp_path, replace(DONE, seconds=s), RANKS)) for s in range(8)]
     for saver in savers:
         saver.start()
     for saver in savers:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from topkbench.selection import Evaluation, Selection, OnTest
+from topkbench.selection import Evaluation, OnTest, Selection
 
 #        epoch, step, valid top-1, valid top-5, test top-1, test top-5
 HISTORY = [(1, 1, 0.10, 0.50, 0.11, 0.51), (1, 9, 0.30, 0.60, 0.31, 0.61), (2, 10, 0.30, 0.70, 0.33, 0.71),

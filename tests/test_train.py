@@ -1,6 +1,7 @@
 """Whole runs: replayed by a plain loop, the same wherever the data lie, recorded however they end."""
 
 import json
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -53,7 +54,7 @@ def plain_loop(
     kept = torch.randperm(len(x))[protocol.default_valid_size(len(x), store.n_classes) :]
     x, y = x[kept], y[kept]
     dims = [store.dim, *hidden, store.n_classes]
-    layers = [torch.nn.Linear(a, b) for a, b in zip(dims[:-1], dims[1:], strict=True)]
+    layers = [torch.nn.Linear(a, b) for a, b in pairwise(dims)]
     model = torch.nn.Sequential(*[part for layer in layers for part in (layer, torch.nn.ReLU())][:-1]).double()
     optimizer = torch.optim.Adam(model.parameters(), lr=10**-nloglr)
     done = 0

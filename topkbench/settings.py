@@ -157,7 +157,7 @@ def _layered(layers: list[tuple[str, Mapping[str, Any]]], known: list[str]) -> t
     return values, {option: origin[option] for option in known if option in origin}
 
 
-def _plain(value: Any) -> Any:  # noqa: ANN401 - an option's value, of any type that TOML has
+def _plain(value: Any) -> Any:
     """TOML has no tuples and no null."""
     if isinstance(value, list):
         return tuple(value)

@@ -18,7 +18,7 @@ from topkbench.heads import FeedForward, HeadViews
 from topkbench.losses._method import Method
 from topkbench.problem import Problem
 from topkbench.progress import Bar, Progress
-from topkbench.selection import Evaluation, Selection, OnTest
+from topkbench.selection import Evaluation, OnTest, Selection
 from topkbench.settings import Protocol, Settings
 
 _EVALUATION_BYTES = 64 * 2**20  # of embeddings and scores that an evaluation holds at once

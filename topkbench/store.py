@@ -34,7 +34,7 @@ SCHEMA = 1
 SPLITS = ("train", "test", "valid")
 BLOCK = 64 * 2**20  # bytes under one checksum
 _PAGE = 4096
-_FLUSH = 32 * 2**20
+_FLUSH = 32 * 2**20  # bytes between two nudges to the disk
 _ANEW = "prepare it anew with --overwrite"
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _EMBEDDING_TYPES = (np.dtype("<f2"), np.dtype("<f4"))
@@ -106,6 +106,7 @@ class Writer:
         self._offsets = _allocate(path, layout)
         self._checksums = {name: _Checksums() for name in layout}
         self._file = os.open(path, os.O_WRONLY)
+        self._unflushed = 0
 
     def append(self, name: str, rows: AnyArray) -> None:
         """Write the next rows of the array `name`, of the type that the layout gave it.
@@ -122,9 +123,10 @@ class Writer:
         start = self._offsets[name] + sums.length
         sums.update(data)
         _write_all(self._file, data, start)
-        # Have the disk begin now: what is dirty is not dropped, and the last flush has little left to do.
-        if sums.length // _FLUSH > (sums.length - len(data)) // _FLUSH:
-            os.posix_fadvise(self._file, start + len(data) - _FLUSH, _FLUSH, os.POSIX_FADV_DONTNEED)
+        self._unflushed += len(data)
+        if self._unflushed >= _FLUSH:
+            _begin_flush(self._file, start + len(data) - self._unflushed, self._unflushed)
+            self._unflushed = 0
 
     def seal(
         self,
@@ -235,6 +237,15 @@ def _write_all(file: int, data: memoryview, offset: int) -> None:
         data, offset = data[written:], offset + written
 
 
+def _begin_flush(file: int, start: int, size: int) -> None:
+    """Have the disk begin to write what was written to the file, so that the last flush has little left to do.
+
+    The advice drops only pages that are clean, and these are not: the store stays in memory for its first reader.
+    """
+    if hasattr(os, "posix_fadvise"):  # not on macOS
+        os.posix_fadvise(file, max(0, start), size, os.POSIX_FADV_DONTNEED)
+
+
 def _versions() -> str:
     try:
         own = metadata.version("topkbench")
@@ -254,12 +265,12 @@ def is_hdf5(path: Path) -> bool:
 
 def is_store(path: Path) -> bool:
     """Tell whether a file is a store of any schema, whole or damaged beyond its attributes."""
-    if not path.is_file() or not is_hdf5(path):
-        return False
     try:
+        if not path.is_file() or not is_hdf5(path):
+            return False
         with h5py.File(path, "r", locking="best-effort") as file:
             return "schema" in file.attrs and "train/embeddings" in file
-    except OSError:  # HDF5, but not even its first page can be read: no one's to say what it was
+    except (OSError, RuntimeError, KeyError):  # not to be read, or damaged: nobody can say what it was
         return False
 
 
@@ -275,7 +286,7 @@ def open_store(path: Path) -> Store:
     """
     with _contents(path) as file:
         arrays, tables = _arrays(path, file)
-        attributes = dict(file.attrs)
+        attributes = {key: v.item() if isinstance(v, np.generic) else v for key, v in file.attrs.items()}
         class_ids, class_names = _strings(file, "classes/ids"), _strings(file, "classes/names")
         n_classes = int(attributes["n_classes"])
     splits = {s: Split(arrays[f"{s}/embeddings"], arrays[f"{s}/labels"]) for s in SPLITS if f"{s}/labels" in arrays}

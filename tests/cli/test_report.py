@@ -95,9 +95,7 @@ def test_json_is_one_document_of_flat_rows(call):
     assert call("--format", "json")[1] == out
 
 
-@pytest.mark.parametrize(
-    ("format_", "sign"), [("markdown", "| **62.00 ± 2.00** |"), ("latex", r"\textbf{62.00 $\pm$")]
-)
+@pytest.mark.parametrize(("format_", "sign"), [("markdown", "| **62.00 ± 2.00** |"), ("latex", r"\textbf{62.00 $\pm$")])
 def test_text_formats(call, format_, sign):
     code, out, _ = call("--format", format_)
     assert code == 0

@@ -12,9 +12,7 @@ from topkbench.runs import RULES, Record
 def run() -> Callable[..., Record]:
     """A record of a run with the given test top-1, at whichever evaluation; its top-5 is .2 higher."""
 
-    def make(
-        top1: float | None = 0.6, dataset: str = "wordnet826", checksum: str = "ab", **fields: Any
-    ) -> Record:
+    def make(top1: float | None = 0.6, dataset: str = "wordnet826", checksum: str = "ab", **fields: Any) -> Record:
         status = fields.pop("status", "done")
         config = {"method": "softsort", "p_k": [0.5, 0.5], "seed": 0, "nloglr": 2.0, "m": 16, **fields}
         test = None if top1 is None else {"top1": top1, "top5": top1 + 0.2, "top10": 0.9, "top20": 0.95}

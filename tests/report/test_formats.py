@@ -35,9 +35,7 @@ def test_markdown_ends_in_the_caption(found):
 
 def test_latex(found):
     lines = report.render(found, "latex").splitlines()
-    assert [
-        " ".join(line.split()) for line in lines if line.startswith((" ", "\\b", "\\t", "\\m", "\\e"))
-    ] == [
+    assert [" ".join(line.split()) for line in lines if line.startswith((" ", "\\b", "\\t", "\\m", "\\e"))] == [
         r"\begin{table}",
         r"\begin{tabular}{lllrrr}",
         r"\toprule",
@@ -49,10 +47,7 @@ def test_latex(found):
         r"\end{tabular}",
         r"\end{table}",
     ]
-    assert (
-        r"\caption{Test accuracy in percent, mean $\pm$ standard deviation over 1 to 3 seeds; each"
-        in lines[2]
-    )
+    assert r"\caption{Test accuracy in percent, mean $\pm$ standard deviation over 1 to 3 seeds; each" in lines[2]
 
 
 def test_latex_escapes_what_tex_would_read(run, tmp_path):
@@ -97,9 +92,7 @@ def test_a_suffix_names_a_format(name, expected):
 
 @pytest.mark.parametrize("name", ["table.html", "table"])
 def test_another_suffix_is_refused_with_the_formats(name):
-    with pytest.raises(
-        UsageError, match=rf"'{name}' ends in no format's suffix; use \.md \(markdown\), .*--format"
-    ):
+    with pytest.raises(UsageError, match=rf"'{name}' ends in no format's suffix; use \.md \(markdown\), .*--format"):
         report.format_of(Path(name))
 
 

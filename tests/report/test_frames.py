@@ -30,10 +30,7 @@ def test_a_run_is_one_row_of_plain_values(run):
 
 def test_the_rule_picks_the_evaluation(run):
     record = run()
-    chosen = {
-        rule: {"test": {"top1": top1}}
-        for rule, top1 in [("per_metric", 0.3), ("best_top1", 0.2), ("last", 0.1)]
-    }
+    chosen = {rule: {"test": {"top1": top1}} for rule, top1 in [("per_metric", 0.3), ("best_top1", 0.2), ("last", 0.1)]}
     record = replace(record, selected=chosen)
     picked = {rule: report.frame([record], rule)["top1"].item() for rule in chosen}
     assert picked == {"per_metric": 0.3, "best_top1": 0.2, "last": 0.1}
@@ -48,9 +45,7 @@ def test_a_run_that_failed_has_no_accuracies(run):
 
 
 def test_an_unknown_rule_is_refused(run):
-    with pytest.raises(
-        UsageError, match="unknown selection rule 'best'; choose one of per_metric, best_top1, last"
-    ):
+    with pytest.raises(UsageError, match="unknown selection rule 'best'; choose one of per_metric, best_top1, last"):
         report.frame([run()], "best")
 
 

@@ -39,8 +39,7 @@ def test_no_records_say_where_and_what_to_do(tmp_path, name):
     with pytest.raises(UsageError) as caught:
         report.build(tmp_path / name)
     assert str(caught.value) == (
-        f"no finished run in {(tmp_path / name).resolve()}; "
-        "start with 'topkbench train --method softmax_cross_entropy'"
+        f"no finished run in {(tmp_path / name).resolve()}; start with 'topkbench train --method softmax_cross_entropy'"
     )
 
 

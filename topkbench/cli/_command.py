@@ -37,7 +37,7 @@ def repeated(arguments: list[str], options: tuple[str, ...]) -> list[str]:
             rewritten += _each(option, joined) if equals else []
             if not equals:
                 rewritten.append(option)  # its value follows; without one the parser says what is missing
-        elif option and all(_NUMBER.match(part) for part in argument.split(",") if part):
+        elif option and all(map(_NUMBER.match, _parts(argument))):
             if rewritten[-1] == option:
                 rewritten.pop()
             rewritten += _each(option, argument)
@@ -48,4 +48,8 @@ def repeated(arguments: list[str], options: tuple[str, ...]) -> list[str]:
 
 
 def _each(option: str, joined: str) -> list[str]:
-    return [token for value in joined.split(",") if value for token in (option, value)]
+    return [token for value in _parts(joined) for token in (option, value)]
+
+
+def _parts(joined: str) -> list[str]:
+    return [part.strip() for part in joined.split(",") if part.strip()]

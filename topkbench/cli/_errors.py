@@ -1,5 +1,6 @@
 """From an exception to one line on stderr and an exit code."""
 
+import re
 import sys
 from collections.abc import Sequence
 
@@ -16,20 +17,22 @@ def run(app: typer.Typer, arguments: Sequence[str]) -> int:
     try:
         code = app([a for a in arguments if a != "--debug"], standalone_mode=False)
     except (KeyboardInterrupt, typer.Abort):
-        return _say("interrupted", INTERRUPTED)
+        code = INTERRUPTED  # which newer Typers return rather than raise
     except Exception as error:  # the last stop: whatever it is, the user gets one line
         if debug:
             raise
-        return _say(*_line_and_code(error))
+        return _say(*_line_and_code(error, arguments))
+    if code == INTERRUPTED:
+        return _say("interrupted", INTERRUPTED)
     return code if isinstance(code, int) else 0
 
 
-def _line_and_code(error: Exception) -> tuple[str, int]:
+def _line_and_code(error: Exception, arguments: Sequence[str]) -> tuple[str, int]:
     if isinstance(error, TopkbenchError):
         return str(error), error.exit_code
     # Typer's own usage errors; which Click they come from differs between Typer's versions, their form does not.
     if format_message := getattr(error, "format_message", None):
-        return f"{format_message()} See 'topkbench --help'.", 2
+        return f"{_with_value(format_message(), arguments)} See 'topkbench --help'.", 2
     if isinstance(error, MemoryError):
         return "out of memory: close other programs or use a smaller --batch-size", 4
     kind = type(error).__name__
@@ -37,6 +40,15 @@ def _line_and_code(error: Exception) -> tuple[str, int]:
         f"internal error: {kind}: {error}. Please report it with the output of the same command and --debug.",
         1,
     )
+
+
+def _with_value(message: str, arguments: Sequence[str]) -> str:
+    """Typer's message, and the value that it complains of, which it does not always name."""
+    option = re.search(r"Invalid value for '(--[\w-]+)'", message)
+    if not option or option[1] not in arguments[:-1]:
+        return message
+    value = arguments[arguments.index(option[1]) + 1]
+    return message if repr(value) in message else f"{message}; got {value!r}."
 
 
 def _say(line: str, code: int) -> int:

@@ -19,8 +19,9 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 from topkbench.errors import UsageError
 from topkbench.losses._method import Method
+from topkbench.losses._scores import at_least_float32, check_scores
 
-__all__ = ["Method", "canonical", "find", "is_file", "load", "names", "options"]
+__all__ = ["Method", "at_least_float32", "canonical", "check_scores", "find", "is_file", "load", "names", "options"]
 
 
 def names() -> list[str]:
@@ -102,7 +103,7 @@ def _check_type(method: str, option: str, value: object, loss: type[Method]) -> 
         raise UsageError(f"{method}: {option} = {value!r}; it takes {shown}")
 
 
-def _fits(value: object, wanted: Any) -> bool:  # noqa: ANN401 - any annotation
+def _fits(value: object, wanted: Any) -> bool:
     """Whether a value is of an annotated type: a plain one, a tuple of one, or a union."""
     arguments = get_args(wanted)
     if get_origin(wanted) is tuple:

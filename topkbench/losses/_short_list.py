@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor
 
+from topkbench.losses._scores import at_least_float32
+
 
 def short_list(logits_BC: Tensor, target_B: Tensor, m: int | None) -> tuple[Tensor, Tensor]:
     """The label's score at index 0, then the m − 1 highest others, falling (Petersen et al. 2022).
@@ -35,5 +37,4 @@ def short_list(logits_BC: Tensor, target_B: Tensor, m: int | None) -> tuple[Tens
 
 
 def _finite(scores: Tensor) -> Tensor:
-    wide = scores.float() if scores.dtype in (torch.float16, torch.bfloat16) else scores
-    return wide.clamp(-1e18, 1e18)
+    return at_least_float32(scores).clamp(-1e18, 1e18)

@@ -10,7 +10,8 @@ from math import isfinite
 import torch
 from torch import Tensor
 
-from topkbench.losses._method import NOTHING_KNOWN, Method, check_scores
+from topkbench.losses._method import Method
+from topkbench.losses._scores import check_scores
 from topkbench.losses._short_list import short_list
 from topkbench.problem import Problem
 
@@ -47,7 +48,7 @@ class TopKCrossEntropy(Method):
         """[..., B, M], [..., B] -> [..., B, K]: the probability that the label has rank 1, …, k."""
         raise NotImplementedError
 
-    def __call__(self, logits: Tensor, target: Tensor, problem: Problem = NOTHING_KNOWN) -> Tensor:
+    def __call__(self, logits: Tensor, target: Tensor, problem: Problem = Problem()) -> Tensor:
         """The top-k cross-entropy of each sample: [..., B, C], [..., B] -> [..., B]."""
         check_scores(logits, target)
         scores_BM, label_B = short_list(logits, target, self.m)

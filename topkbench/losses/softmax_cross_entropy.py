@@ -6,7 +6,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from topkbench.losses._method import NOTHING_KNOWN, Method, check_scores
+from topkbench.losses._method import Method
+from topkbench.losses._scores import at_least_float32, check_scores
 from topkbench.losses._topk_cross_entropy import check_p_k
 from topkbench.problem import Problem
 
@@ -34,10 +35,9 @@ class Loss(Method):
             shown = " ".join(f"{p:g}" for p in self.p_k)
             raise ValueError(f"p_k = {shown}, but it is a top-1 loss; give --p-k 1, or choose a top-k method")
 
-    def __call__(self, logits: Tensor, target: Tensor, problem: Problem = NOTHING_KNOWN) -> Tensor:
+    def __call__(self, logits: Tensor, target: Tensor, problem: Problem = Problem()) -> Tensor:
         """The cross-entropy of each sample: [..., B, C], [..., B] -> [..., B]."""
         check_scores(logits, target)
-        wide = logits.float() if logits.dtype in (torch.float16, torch.bfloat16) else logits
-        classes = wide.shape[-1]
-        flat = torch.nn.functional.cross_entropy(wide.reshape(-1, classes), target.reshape(-1).long(), reduction="none")
-        return flat.view(target.shape)
+        scores = at_least_float32(logits).flatten(end_dim=-2)
+        losses = torch.nn.functional.cross_entropy(scores, target.flatten().long(), reduction="none")
+        return losses.view(target.shape)

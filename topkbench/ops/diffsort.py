@@ -194,9 +194,7 @@ class _LogisticPhi(torch.autograd.Function):
         return alpha
 
     @staticmethod
-    def backward(
-        ctx: torch.autograd.function.FunctionCtx, gradient: Tensor
-    ) -> tuple[Tensor, None, None]:
+    def backward(ctx: torch.autograd.function.FunctionCtx, gradient: Tensor) -> tuple[Tensor, None, None]:
         (slope,) = ctx.saved_tensors  # type: ignore[attr-defined]
         return gradient * slope, None, None
 

@@ -47,7 +47,7 @@ def _row(record: Record, select: Rule) -> dict[str, Any]:
     }
 
 
-def _hashable(value: Any) -> Any:  # noqa: ANN401 - whatever JSON holds
+def _hashable(value: Any) -> Any:
     """Lists as tuples and mappings as tuples of pairs, so that equal settings can be grouped."""
     if isinstance(value, list | tuple):
         return tuple(_hashable(inner) for inner in value)

@@ -4,7 +4,7 @@ import math
 from typing import Any
 
 
-def show(value: Any) -> str:  # noqa: ANN401 - whatever a config holds
+def show(value: Any) -> str:
     """Write a setting briefly: numbers without needless digits, lists joined by commas, nothing as "none".
 
     >>> show(2.0), show((64, 32)), show(None), show("logistic_phi")

@@ -1,0 +1,116 @@
+"""The program's outside: help, exit codes, one line an error."""
+
+import time
+
+import pytest
+import typer
+
+from topkbench.cli import _errors
+from topkbench.cli._command import repeated
+from topkbench.errors import DataError, RunError, UnsafeInputError, UsageError
+
+LISTS = ("--p-k", "--hidden-dims")
+
+
+def test_help_answers_in_half_a_second(topkbench):
+    def seconds() -> float:
+        start = time.perf_counter()
+        assert "prepare" in topkbench("--help").stdout
+        return time.perf_counter() - start
+
+    assert min(seconds() for _ in range(5)) < 0.5
+
+
+@pytest.mark.parametrize("command", ["prepare", "info", "train", "report", "methods", "doctor"])
+def test_every_command_helps_without_torch(topkbench, command):
+    done = topkbench(command, "--help", PYTHONVERBOSE="1")
+    assert done.returncode == 0
+    assert "Usage" in done.stdout
+    assert "import 'torch" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["trian"], "trian"),
+        (["train", "--method"], "--method"),
+        (["train", "--method", "bitonic", "surplus"], "surplus"),
+        (["train", "--seed", "one"], "one"),
+        (["train", "--top1-mode", "hard"], "hard"),
+        (["train", "--m", "few"], "few"),
+        (["train", "--method", "bitonic"], "no prepared data in data/; run: topkbench prepare"),
+        (["train", "--data", "none.h5"], "no file none.h5"),
+        (["train", "--method", "bitonic", "--set", "m"], "--set m: give NAME=VALUE"),
+        (["methods", "sofsort"], "unknown method 'sofsort'"),
+        (["report"], "topkbench train"),
+        (["info", "nothing.pt"], "nothing.pt"),
+        (["prepare", "nothing.pt"], "nothing.pt"),
+    ],
+)
+def test_usage_errors_are_one_line_and_exit_2(topkbench, arguments, message):
+    done = topkbench(*arguments)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.startswith("error: ")
+    assert done.stderr.count("\n") == 1
+    assert message in done.stderr
+
+
+def test_debug_shows_the_traceback(topkbench):
+    done = topkbench("train", "--data", "none.h5", "--debug")
+    assert done.returncode == 1
+    assert "UsageError" in done.stderr
+    assert "Traceback" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (UsageError("a"), 2),
+        (RunError("a"), 3),
+        (DataError("a"), 4),
+        (UnsafeInputError("a"), 5),
+        (MemoryError(), 4),
+        (KeyboardInterrupt(), 130),
+        (ZeroDivisionError("a"), 1),
+    ],
+)
+def test_exit_codes(error, code, capsys):
+    app = typer.Typer()
+
+    @app.command()
+    def fail() -> None:
+        raise error
+
+    assert _errors.run(app, []) == code
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("error: ")
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        ["--p-k", ".5", "0", ".5", "--seed", "1"],
+        ["--p-k", ".5,0,.5", "--seed", "1"],
+        ["--p-k=.5,0,.5", "--seed", "1"],
+        ["--p-k", ".5", "--p-k", "0", "--p-k", ".5", "--seed", "1"],
+        ["--p-k=.5", "0", ".5", "--seed", "1"],
+        ["--p-k", ".5, 0, .5", "--seed", "1"],
+    ],
+)
+def test_number_lists_in_every_form(given):
+    expected = ["--p-k", ".5", "--p-k", "0", "--p-k", ".5", "--seed", "1"]
+    assert [token.strip() for token in repeated(given, LISTS)] == expected
+
+
+def test_two_lists_and_what_follows():
+    given = ["--p-k", "1e0", "-1", "nan", "--hidden-dims", "64", "32", "--force"]
+    assert repeated(given, LISTS) == [
+        "--p-k", "1e0", "--p-k", "-1", "--p-k", "nan", "--hidden-dims", "64", "--hidden-dims", "32", "--force"
+    ]  # fmt: skip
+
+
+def test_a_list_without_a_value_is_left_to_the_parser():
+    assert repeated(["--p-k", "--seed", "1"], LISTS) == ["--p-k", "--seed", "1"]

@@ -1,0 +1,50 @@
+"""The worked example of CONTRIBUTING.md does what the page says."""
+
+import doctest
+import re
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests import test_losses as contract
+from topkbench import losses, train
+
+PAGE = Path(__file__).parent.parent / "CONTRIBUTING.md"
+
+
+@pytest.fixture
+def example(tmp_path: Path) -> str:
+    (code,) = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
+    path = tmp_path / "my_loss.py"
+    path.write_text(code)
+    return str(path)
+
+
+def test_its_doctest(example):
+    loss = losses.find(example)
+    names = {"torch": torch, "Loss": loss}
+    test = doctest.DocTestParser().get_doctest(loss.__doc__ or "", names, "my_loss", example, 0)
+    assert test.examples
+    assert doctest.DocTestRunner().run(test).failed == 0
+
+
+def test_it_keeps_the_contract_of_every_method(example):
+    contract.test_gradient(example)
+    contract.test_float32_agrees_with_float64(example)
+    contract.test_samples_are_independent(example)
+    contract.test_class_permutation(example)
+    contract.test_stacked_heads(example)
+    contract.test_ties_and_infinities_stay_finite(example)
+    contract.test_nan_is_not_hidden_and_stays_in_its_row(example)
+    for dtype in (torch.float16, torch.bfloat16):
+        contract.test_half_precision_scores(example, dtype)
+    for scale in (1e-4, 1.0, 1e4):
+        contract.test_finite_at_every_scale(example, scale)
+
+
+def test_it_trains(example, blobs, tmp_path):
+    record = train.train(blobs, tmp_path, example, {"floor": 0.2, "nloglr": 2.0}).record
+    assert record.config["method"] == "my_loss"
+    assert record.config["floor"] == 0.2
+    assert record.selected["last"]["test"]["top1"] > 0.9
