@@ -77,7 +77,7 @@ def test_replayed_by_a_plain_loop(demo, method):
     At 1e-2 sorting networks amplify rounding: there the two differ by 1e-12 after 20 steps and by 0.1 after 50.
     """
     ours = stack_after(demo, 200, method, nloglr=4.5)
-    for stacked, plain in zip(ours.head.parameters(), plain_loop(demo, 200, losses.load(method), 4.5), strict=True):
+    for stacked, plain in zip(ours.head.parameters(), plain_loop(demo, 200, ours.runs[0].loss, 4.5), strict=True):
         torch.testing.assert_close(stacked.detach()[0], plain, rtol=0, atol=1e-9)
 
 

@@ -14,9 +14,7 @@ def register(app: typer.Typer) -> None:
 
 def info(
     file: Annotated[Path, typer.Argument(help="A dump, or a file that prepare wrote.")],
-    verify: Annotated[
-        bool, typer.Option("--verify", help="Read everything again and compare checksums.")
-    ] = False,
+    verify: Annotated[bool, typer.Option("--verify", help="Read everything again and compare checksums.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Tell what a dump or a prepared file holds: keys, shapes, types, roles, classes, checksums."""

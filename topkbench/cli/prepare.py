@@ -17,14 +17,10 @@ def register(app: typer.Typer) -> None:
 def prepare(
     dumps: Annotated[
         list[Path] | None,
-        typer.Argument(
-            metavar="DUMP", help="Files or folders of embeddings; by default, all that is in data/."
-        ),
+        typer.Argument(metavar="DUMP", help="Files or folders of embeddings; by default, all that is in data/."),
     ] = None,
     *,
-    out: Annotated[
-        Path | None, typer.Option(help="The file to write; makes one set of all dumps given.")
-    ] = None,
+    out: Annotated[Path | None, typer.Option(help="The file to write; makes one set of all dumps given.")] = None,
     map_: Annotated[
         list[str] | None,
         typer.Option("--map", metavar="ROLE=KEY", help="Name a key, as train_embeddings=features."),
@@ -41,9 +37,7 @@ def prepare(
         float | None, typer.Option(help="Make a stratified test split of this part of the training rows.")
     ] = None,
     split_seed: Annotated[int, typer.Option(help="Seed of that split.")] = 0,
-    allow_nonfinite: Annotated[
-        bool, typer.Option("--allow-nonfinite", help="Keep NaN and infinity.")
-    ] = False,
+    allow_nonfinite: Annotated[bool, typer.Option("--allow-nonfinite", help="Keep NaN and infinity.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a file that exists.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
@@ -51,9 +45,7 @@ def prepare(
     from topkbench import prepare as library
     from topkbench.cli._progress import note, progress
 
-    options = library.Options(
-        _mapping(map_ or []), dtype, classes, test_fraction, split_seed, allow_nonfinite
-    )
+    options = library.Options(_mapping(map_ or []), dtype, classes, test_fraction, split_seed, allow_nonfinite)
     stores = [
         library.prepare(job.sources, job.out, options, overwrite=overwrite, progress=progress, note=note)
         for job in library.plan(dumps or [], out, note)
