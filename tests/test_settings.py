@@ -51,7 +51,7 @@ def test_m_none():
 
 
 def test_data_with_their_own_validation():
-    own = DEMO | {"has_valid": 77}
+    own = DEMO | {"n_valid": 77}
     assert settings.resolve("bitonic", {}, own).protocol.valid_size == 77
     with pytest.raises(UsageError, match="bring their own validation"):
         settings.resolve("bitonic", {"valid_size": 10}, own)

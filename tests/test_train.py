@@ -257,6 +257,7 @@ def test_a_changed_file_is_another_run(blobs, tmp_path):
     second = run(blobs, tmp_path / "results", str(own))
     assert first.config["method"] == "mine"
     assert first.run_id != second.run_id
+    assert first.config["source"] != second.config["source"]
     assert first.history == second.history
 
 

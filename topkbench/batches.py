@@ -4,7 +4,7 @@ Legend: N rows, D embedding, B batch.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
@@ -28,11 +28,13 @@ T = TypeVar("T")
 class Embeddings(Protocol):
     """Rows of embeddings that can be gathered."""
 
+    home: torch.device
+    """Where they are gathered, and so where an index has to be."""
     waits: bool
     """Whether gathering may wait for a disk or a copy, so that it pays to do it ahead of the step."""
 
     def take(self, index_B: Tensor) -> Tensor:
-        """The rows of an index (on the CPU), [B, D] in the stored type, on the device."""
+        """The rows of an index, [B, D] in the stored type, on the device."""
 
 
 class Held:
@@ -41,17 +43,18 @@ class Held:
     def __init__(self, embeddings: npt.NDArray[np.floating], home: torch.device, device: torch.device) -> None:
         self._rows_ND = torch.from_numpy(np.array(embeddings)).to(home)
         self._device = device
+        self.home = home
         self.waits = home != device
 
     def take(self, index_B: Tensor) -> Tensor:
         """The rows of an index, gathered where they are held."""
-        rows_BD = self._rows_ND.index_select(0, index_B.to(self._rows_ND.device, non_blocking=True))
-        return rows_BD.to(self._device, non_blocking=True)
+        return self._rows_ND.index_select(0, index_B).to(self._device, non_blocking=True)
 
 
 class Mapped:
     """Rows that stay on disk and are read as they are asked for."""
 
+    home = torch.device("cpu")
     waits = True
 
     def __init__(self, embeddings: npt.NDArray[np.floating], device: torch.device) -> None:
@@ -112,7 +115,8 @@ class Rows:
     def batches(self, order: Tensor, size: int, *, drop_last: bool) -> Iterator[tuple[Tensor, Tensor]]:
         """Embeddings [B, D] and labels [B] on the device, batch by batch along an order of these rows."""
         index = self.index[order]
-        chunks = [chunk for chunk in torch.split(index, size) if len(chunk) == size or not drop_last]
+        chunks = torch.split(index.to(self.embeddings.home), size)
+        chunks = chunks[: len(index) // size] if drop_last else chunks
         labels = torch.split(self.labels.index_select(0, index.to(self.labels.device)), size)
         # Gathering from disk goes on in another thread while the step computes; from memory it would only be slower.
         gather = ahead if self.embeddings.waits else map
@@ -132,7 +136,7 @@ def rows_of(
     return Rows(embeddings, labels, torch.arange(len(labels)) if index is None else index, dtype)
 
 
-def ahead(function: Callable[[Tensor], T], arguments: list[Tensor]) -> Iterator[T]:
+def ahead(function: Callable[[Tensor], T], arguments: Sequence[Tensor]) -> Iterator[T]:
     """Map in order, up to `_AHEAD` results ahead of who takes them, in one thread of its own."""
     with ThreadPoolExecutor(1, "gather") as pool:
         pending = deque(pool.submit(function, argument) for argument in arguments[:_AHEAD])

@@ -88,7 +88,7 @@ class Settings:
         loss: the method, built with its options.
         protocol: everything else.
         origin: option -> user, presets/NAME, defaults/NAME or method.
-        source: sha256 of the user's own method file; None for ours.
+        source: of the user's own method file, the first 12 digits of its sha256; None for ours.
     """
 
     method: str
@@ -99,7 +99,8 @@ class Settings:
 
     def config(self) -> dict[str, Any]:
         """Every option and its value, flat, as the record keeps it; p_k is empty where the method has none."""
-        return {"method": self.method, "p_k": (), **asdict(self.loss), **asdict(self.protocol)}
+        source = {"source": self.source} if self.source else {}
+        return {"method": self.method, "p_k": (), **asdict(self.loss), **source, **asdict(self.protocol)}
 
     def identity(self, data_checksum: str) -> dict[str, Any]:
         """What makes two runs the same run: this is hashed into the run id."""
@@ -123,7 +124,7 @@ def resolve(
     Args:
         method: a name, an alias or a file; None leaves it to the preset.
         chosen: what the user gave, by option name, of the protocol and of the method alike.
-        facts: n_train, n_classes and dim of the data; has_valid is 1 where the data bring their own validation split.
+        facts: n_train, n_classes and dim of the data, and n_valid where they bring a validation split of their own.
         preset: NAME/SECTION.
 
     Raises:
@@ -143,7 +144,7 @@ def resolve(
     _fit(values, origin, facts)
     loss = losses.load(method, **{option: values[option] for option in own})
     run = Protocol(**{option: values[option] for option in _protocol_options()})
-    source = hashlib.sha256(Path(method).read_bytes()).hexdigest() if losses.is_file(method) else None
+    source = hashlib.sha256(Path(method).read_bytes()).hexdigest()[:12] if losses.is_file(method) else None
     return Settings(name, loss, run, origin, source)
 
 
@@ -166,10 +167,10 @@ def _plain(value: Any) -> Any:
 
 def _fit(values: dict[str, Any], origin: dict[str, str], facts: Mapping[str, int]) -> None:
     """Complete and bound what depends on the data's size; only what the user gave is refused rather than bounded."""
-    if facts.get("has_valid"):
+    if "n_valid" in facts:
         if "valid_size" in values:
             raise UsageError(f"--valid-size {values['valid_size']}: these data bring their own validation split")
-        values["valid_size"], rows = facts["has_valid"], facts["n_train"]
+        values["valid_size"], rows = facts["n_valid"], facts["n_train"]
         origin["valid_size"] = "data"
     else:
         default = protocol.default_valid_size(facts["n_train"], facts["n_classes"])

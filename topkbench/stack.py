@@ -6,6 +6,7 @@ Legend: H stacked heads, B batch, C classes.
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
+from itertools import groupby
 from math import isfinite
 from typing import Any
 
@@ -17,7 +18,7 @@ from topkbench.batches import Rows
 from topkbench.heads import FeedForward, HeadViews
 from topkbench.losses._method import Method
 from topkbench.problem import Problem
-from topkbench.progress import Bar, Progress
+from topkbench.progress import Progress
 from topkbench.selection import Evaluation, OnTest, Selection
 from topkbench.settings import Protocol, Settings
 
@@ -73,6 +74,7 @@ class Stack:
         self.head = _head(len(settings), dims, generator, self._shared, device, splits.train.dtype)
         self._views = HeadViews(self.head)
         self._optimizer = _optimizer(self._views, [10**-s.protocol.nloglr for s in settings])
+        self._row_bytes = splits.train.dtype.itemsize * (dims[0] + len(settings) * sum(dims[1:]))
         self._loss_sum_H = torch.zeros(len(settings), device=device, dtype=splits.train.dtype)
         self._steps_summed = 0
 
@@ -85,45 +87,54 @@ class Stack:
         """Train every epoch and evaluate as the protocol says; a run that diverges keeps its `error`."""
         total = self._shared.n_epochs * self.steps_per_epoch
         with progress(total, "step", "training") as bar, _products(self._shared.precision):
-            for epoch in range(1, self._shared.n_epochs + 1):
-                self._train_epoch(epoch, bar)
+            for epoch, step, (x_BD, y_B) in self._batches():
+                self.step(x_BD, y_B)
+                note = ""
+                if protocol.is_evaluated(step, self.steps_per_epoch, self._shared.eval_every):
+                    self._evaluate(epoch, step)
+                    note = f"epoch {epoch}/{self._shared.n_epochs}, {_shown(self.runs)}"
+                bar.advance(1, note)
                 if all(run.error for run in self.runs):
                     return
 
-    def _train_epoch(self, epoch: int, bar: Bar) -> None:
-        rows, shared, steps = self._splits.train, self._shared, self.steps_per_epoch
-        order = protocol.epoch_order(len(rows), self._generator)
-        for step, (x_BD, y_B) in enumerate(rows.batches(order, shared.batch_size, drop_last=True), start=1):
-            self.step(x_BD, y_B)
-            note = ""
-            if protocol.is_evaluated(step, steps, shared.eval_every):
-                self._evaluate(epoch, step, is_last=epoch == shared.n_epochs and step == steps)
-                note = f"epoch {epoch}/{shared.n_epochs}, {_shown(self.runs)}"
-                if all(run.error for run in self.runs):
-                    return
-            bar.advance(1, note)
+    def _batches(self) -> Iterator[tuple[int, int, tuple[Tensor, Tensor]]]:
+        """Every batch of the run, with its epoch and its step in the epoch, both from 1."""
+        rows = self._splits.train
+        for epoch in range(1, self._shared.n_epochs + 1):
+            order = protocol.epoch_order(len(rows), self._generator)
+            batches = rows.batches(order, self._shared.batch_size, drop_last=True)
+            for step, batch in enumerate(batches, start=1):
+                yield epoch, step, batch
 
     def step(self, x_BD: Tensor, y_B: Tensor) -> None:
         """One step of all heads; nothing in it waits for the device."""
         with _scoring(self._shared.precision, self._device):
             scores_HBC = self.head(x_BD)
-        state = self.head.state(self._problem)
-        losses = [
-            run.loss(scores_BC, y_B, state).mean() + run.loss.regulariser(state)
-            for run, scores_BC in zip(self.runs, scores_HBC, strict=True)
-        ]
-        losses_H = torch.stack(losses)
+        losses_H = self._losses(scores_HBC, y_B)
         losses_H.sum().backward()  # type: ignore[no-untyped-call]
         self._views.hand_over_gradients()
         self._optimizer.step()
         self._loss_sum_H += losses_H.detach()
         self._steps_summed += 1
 
-    def _evaluate(self, epoch: int, step: int, *, is_last: bool) -> None:
+    def _losses(self, scores_HBC: Tensor, y_B: Tensor) -> Tensor:
+        """Each head's mean loss, [H]; neighbours of one loss are computed together."""
+        state = self.head.state(self._problem)
+        groups = [(loss, len(list(runs))) for loss, runs in groupby(run.loss for run in self.runs)]
+        # Splitting costs a copy of the scores' gradient, which a stack of one loss need not pay.
+        parts = torch.split(scores_HBC, [heads for _, heads in groups]) if len(groups) > 1 else (scores_HBC,)
+        losses = [
+            loss(part_HBC, y_B.expand(heads, -1), state).mean(-1) + loss.regulariser(state)
+            for (loss, heads), part_HBC in zip(groups, parts, strict=True)
+        ]
+        return torch.cat(losses) if len(groups) > 1 else losses[0]
+
+    def _evaluate(self, epoch: int, step: int) -> None:
         losses = (self._loss_sum_H / self._steps_summed).tolist()
         self._loss_sum_H.zero_()
         self._steps_summed = 0
         at = (epoch, (epoch - 1) * self.steps_per_epoch + step)
+        is_last = at == (self._shared.n_epochs, self._shared.n_epochs * self.steps_per_epoch)
         valid = [metrics.top_k(ranks) for ranks, _ in self._ranks(self._splits.valid)]
         always = is_last or self._shared.eval_test == "always"
         wanted = [
@@ -139,10 +150,8 @@ class Stack:
     def _ranks(self, rows: Rows) -> list[tuple[Tensor, Tensor]]:
         """Ranks and predictions of every row, [N] each, for every head; in blocks, so that memory is bounded."""
         self.head.eval()
-        width = sum(parameter.shape[0] * parameter.shape[1] for parameter in self.head.parameters())
-        block = max(1, _EVALUATION_BYTES // (8 * max(width, 1)))
         ranks, predictions = [], []
-        for x_BD, y_B in rows.in_order(block):
+        for x_BD, y_B in rows.in_order(max(1, _EVALUATION_BYTES // self._row_bytes)):
             scores_HBC = self.head(x_BD)
             ranks.append(metrics.ranks(scores_HBC, y_B).int())
             predictions.append(metrics.predictions(scores_HBC).int())

@@ -72,7 +72,7 @@ def train(
 def facts(store: Store) -> dict[str, int]:
     """What the settings may depend on: the sizes of a data set."""
     sizes = {"n_train": len(store.splits["train"].labels), "n_classes": store.n_classes, "dim": store.dim}
-    own = {"has_valid": len(store.splits["valid"].labels)} if "valid" in store.splits else {}
+    own = {"n_valid": len(store.splits["valid"].labels)} if "valid" in store.splits else {}
     return sizes | own
 
 

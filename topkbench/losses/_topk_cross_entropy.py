@@ -5,6 +5,7 @@ the loss asks for Q_k with weight p_k, for several k at once. ε(q) = −log(q (
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from math import isfinite
 
 import torch
@@ -68,8 +69,13 @@ class TopKCrossEntropy(Method):
     def _reached(self, scores_BM: Tensor, label_B: Tensor, p_k: tuple[float, ...]) -> Tensor:
         """Σ_k p_k Q_k = Σ_r P[r, y] Σ_{k ≥ r} p_k."""
         ranks_BK = self.label_rank_distribution(scores_BM, label_B, len(p_k))
-        at_least = [sum(p_k[r:]) for r in range(len(p_k))]
-        return ranks_BK @ torch.tensor(at_least, dtype=ranks_BK.dtype, device=ranks_BK.device)
+        return ranks_BK @ _at_least(p_k, ranks_BK.dtype, ranks_BK.device)
+
+
+@lru_cache  # so that a step copies nothing to the device
+def _at_least(p_k: tuple[float, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Σ_{k ≥ r} p_k for r = 1, 2, …: what the label's being at rank r is worth."""
+    return torch.tensor([sum(p_k[r:]) for r in range(len(p_k))], dtype=dtype, device=device)
 
 
 def _epsilon(q: Tensor) -> Tensor:

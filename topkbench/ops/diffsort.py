@@ -182,15 +182,10 @@ _CDF: dict[str, Callable[[Tensor], Tensor]] = {
 class _LogisticPhi(torch.autograd.Function):
     """σ(β d / (|d| + 1e-10)^λ); the value exact, the slope capped at that of |d| = 1e-6."""
 
-    TIE = 1e-6
-    GUARD = 1e-10  # difftopk's, which keeps 0 / 0 away
-
     @staticmethod
     def forward(ctx: torch.autograd.function.FunctionCtx, d: Tensor, beta: float, lam: float) -> Tensor:
-        alpha, slope = _LogisticPhi._value_and_slope(d, beta, lam)
-        tie = torch.tensor(_LogisticPhi.TIE, dtype=torch.float64)
-        cap = float(_LogisticPhi._value_and_slope(tie, beta, lam)[1])
-        ctx.save_for_backward(slope.clamp(max=cap))
+        alpha, slope = _value_and_slope(d, beta, lam)
+        ctx.save_for_backward(slope.clamp(max=_slope_at_a_tie(beta, lam)))
         return alpha
 
     @staticmethod
@@ -198,13 +193,19 @@ class _LogisticPhi(torch.autograd.Function):
         (slope,) = ctx.saved_tensors  # type: ignore[attr-defined]
         return gradient * slope, None, None
 
-    @staticmethod
-    def _value_and_slope(d: Tensor, beta: float, lam: float) -> tuple[Tensor, Tensor]:
-        size = d.abs()
-        guarded = size + _LogisticPhi.GUARD
-        scale = beta * guarded.pow(-lam)
-        alpha = torch.sigmoid(d * scale)
-        return alpha, alpha * (1 - alpha) * scale * (1 - lam * size / guarded)
+
+def _value_and_slope(d: Tensor, beta: float, lam: float) -> tuple[Tensor, Tensor]:
+    """logistic_phi and its derivative, uncapped."""
+    size = d.abs()
+    guarded = size + 1e-10  # difftopk's, which keeps 0 / 0 away
+    scale = beta * guarded.pow(-lam)
+    alpha = torch.sigmoid(d * scale)
+    return alpha, alpha * (1 - alpha) * scale * (1 - lam * size / guarded)
+
+
+@lru_cache
+def _slope_at_a_tie(beta: float, lam: float) -> float:
+    return float(_value_and_slope(torch.tensor(1e-6, dtype=torch.float64), beta, lam)[1])
 
 
 @dataclass(frozen=True)

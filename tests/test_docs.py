@@ -1,4 +1,4 @@
-"""The worked example of CONTRIBUTING.md does what the page says."""
+"""The examples in README.md and CONTRIBUTING.md do what the pages say."""
 
 import doctest
 import re
@@ -10,12 +10,16 @@ import torch
 from tests import test_losses as contract
 from topkbench import losses, train
 
-PAGE = Path(__file__).parent.parent / "CONTRIBUTING.md"
+ROOT = Path(__file__).parent.parent
+
+
+def python_blocks(page: str) -> list[str]:
+    return re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(), re.DOTALL)
 
 
 @pytest.fixture
 def example(tmp_path: Path) -> str:
-    (code,) = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
+    (code,) = python_blocks("CONTRIBUTING.md")
     path = tmp_path / "my_loss.py"
     path.write_text(code)
     return str(path)
@@ -48,3 +52,12 @@ def test_it_trains(example, blobs, tmp_path):
     assert record.config["method"] == "my_loss"
     assert record.config["floor"] == 0.2
     assert record.selected["last"]["test"]["top1"] > 0.9
+
+
+def test_the_readmes_library_example_runs():
+    (code,) = python_blocks("README.md")
+    names: dict[str, object] = {}
+    exec(code, names)  # our own page
+    ranks = names["ranks"]
+    assert isinstance(ranks, torch.Tensor)
+    assert ranks.shape == (4, 3)
