@@ -15,7 +15,7 @@ import hashlib
 import math
 import os
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import metadata
@@ -41,7 +41,6 @@ _EMBEDDING_TYPES = (np.dtype("<f2"), np.dtype("<f4"))
 _LABEL_TYPE = np.dtype("<i4")
 
 AnyArray = npt.NDArray[Any]
-Later = Callable[..., object]
 
 
 class Spec(NamedTuple):
@@ -99,21 +98,13 @@ class Writer:
     """Fills a new store: its arrays are laid out at once, filled in any interleaving, and sealed at the end.
 
     Bytes go past HDF5 straight to their place in the file: a block of a memory-mapped dump is never copied.
-
-    Args:
-        path: The file to write.
-        layout: Shape and type of every array.
-        later: Calls a function, in order, no later than `seal`: how checksums are taken while the next rows are
-            written. By default at once.
     """
 
-    def __init__(self, path: Path, layout: Mapping[str, Spec], later: Later = lambda f, *args: f(*args)) -> None:
+    def __init__(self, path: Path, layout: Mapping[str, Spec]) -> None:
         self._path = path
         self._layout = layout
-        self._later = later
         self._offsets = _allocate(path, layout)
         self._checksums = {name: _Checksums() for name in layout}
-        self._written = dict.fromkeys(layout, 0)
         self._file = os.open(path, os.O_WRONLY)
         self._unflushed = 0
 
@@ -123,16 +114,15 @@ class Writer:
         Raises:
             DataError: They have another type or shape, or are more than the layout has room for.
         """
-        spec, before = self._layout[name], self._written[name]
-        if rows.dtype != spec.dtype or rows.shape[1:] != spec.shape[1:] or before + rows.nbytes > spec.nbytes:
+        spec, sums = self._layout[name], self._checksums[name]
+        if rows.dtype != spec.dtype or rows.shape[1:] != spec.shape[1:] or sums.length + rows.nbytes > spec.nbytes:
             raise DataError(f"{self._path}: rows {rows.shape} {rows.dtype} do not fit {name} {spec.shape} {spec.dtype}")
         if not rows.size:
             return
         data = _bytes(np.ascontiguousarray(rows))
-        start = self._offsets[name] + before
+        start = self._offsets[name] + sums.length
+        sums.update(data)
         _write_all(self._file, data, start)
-        self._written[name] += len(data)
-        self._later(self._checksums[name].update, data)
         self._unflushed += len(data)
         if self._unflushed >= _FLUSH:
             _begin_flush(self._file, start + len(data) - self._unflushed, self._unflushed)

@@ -12,7 +12,6 @@ from topkbench.errors import UsageError
 from topkbench.prepare._contents import Contents, look
 from topkbench.prepare._copy import copy
 from topkbench.prepare._describe import describe, summary
-from topkbench.prepare._follower import Follower
 from topkbench.prepare._jobs import Job, plan
 from topkbench.prepare._options import Options, recipe
 from topkbench.prepare._source import Hashes, combined
@@ -55,13 +54,8 @@ def prepare(
         return _already(out, made_of, note)
     contents = look(sources, options, note)
     size = sum(spec.nbytes for spec in contents.layout.values())
-    with (
-        partial(out, size) as path,
-        Hashes(sources) as hashes,
-        Follower() as follower,
-        Writer(path, contents.layout, later=follower.do) as writer,
-    ):
-        _fill(writer, contents, follower, hashes, options, progress, note)
+    with partial(out, size) as path, Writer(path, contents.layout) as writer, Hashes(sources) as hashes:
+        _fill(writer, contents, hashes, options, progress, note)
         attributes = {**_origin(sources, hashes), "recipe": made_of}
         writer.seal(contents.n_classes, contents.class_ids, contents.class_names, attributes)
     return open_store(out)
@@ -80,7 +74,6 @@ def _already(out: Path, made_of: str, note: Callable[[str], None]) -> Store:
 def _fill(
     writer: Writer,
     contents: Contents,
-    follower: Follower,
     hashes: Hashes,
     options: Options,
     progress: Progress,
@@ -90,8 +83,7 @@ def _fill(
         writer.append(f"{split}/labels", labels)
     total = sum(stream.nbytes for stream in contents.streams)
     with progress(total, "B", "preparing") as bar:
-        tally = copy(contents.streams, contents.dtype, writer, follower, hashes, bar)
-    follower.catch_up()
+        tally = copy(contents.streams, contents.dtype, writer, hashes, bar)
     tally.settle(contents.dtype, options.allow_nonfinite, note)
 
 

@@ -11,14 +11,13 @@ import numpy.typing as npt
 
 from topkbench.dumps.arrays import AnyArray, Array
 from topkbench.errors import DataError
-from topkbench.prepare._follower import Follower
 from topkbench.prepare._source import Hashes
 from topkbench.progress import Bar
 from topkbench.store import Writer
 
 # Bytes a block: few enough to stay in the processor's cache from the test to the write. What must be decoded comes in
 # larger ones: HDF5 decodes a whole chunk for each block that touches it.
-_MAPPED, _DECODED = 2**20, 16 * 2**20
+_MAPPED, _DECODED = 2**18, 16 * 2**20
 _EXPONENT = np.uint16(0x7C00)  # of float16: all of these bits are set in NaN and infinity alone
 
 
@@ -79,52 +78,41 @@ class Tally:
         note(f"{' and '.join(found)}; kept (--allow-nonfinite)")
 
 
-def copy(
-    streams: Sequence[Stream],
-    dtype: np.dtype[Any],
-    writer: Writer,
-    follower: Follower,
-    hashes: Hashes,
-    bar: Bar,
-) -> Tally:
-    """Copy the embeddings of all streams into the store; a second thread hashes them and tests them.
+def copy(streams: Sequence[Stream], dtype: np.dtype[Any], writer: Writer, hashes: Hashes, bar: Bar) -> Tally:
+    """Copy the embeddings of all streams into the store, and count the rows that are not finite.
 
     Args:
         streams: What to copy, and where to.
         dtype: What is stored: float16 or float32.
         writer: The store.
-        follower: The second thread.
-        hashes: Of the source files, as far as the copy has come.
+        hashes: Follows the copy through the source files.
         bar: Told of every block's bytes.
-
-    Returns:
-        The count of rows that are not finite; it is final once the follower has caught up.
     """
     tally = Tally()
     for stream in sorted(streams, key=lambda stream: stream.place):
         first = 0
         for array in stream.arrays:
-            for block in _blocks(array, follower, hashes):
+            for block in _blocks(array, hashes):
                 stored = _cast(block, dtype)
+                tally.count(block, stored)
                 for split, chosen in stream.targets:
                     rows = stored if chosen is None else stored[chosen[first : first + len(block)]]
                     writer.append(f"{split}/embeddings", rows)
-                follower.do(tally.count, block, stored)
                 first += len(block)
                 bar.advance(block.nbytes)
     return tally
 
 
-def _blocks(array: Array, follower: Follower, hashes: Hashes) -> Iterator[AnyArray]:
-    """Read an array block by block; where it lies in its file as it is, so do the bytes that are to be hashed."""
+def _blocks(array: Array, hashes: Hashes) -> Iterator[AnyArray]:
+    """Read an array block by block; where it lies in its file as it is, the hash follows along its bytes."""
     row = array.dtype.itemsize * array.shape[1]
-    start = array.offset
-    size = _DECODED if start is None else _MAPPED
+    end = array.offset
+    size = _DECODED if end is None else _MAPPED
     for block in array.blocks(max(1, size // row)):
+        if end is not None:
+            end += block.nbytes
+            hashes.follow(array.path, end)
         yield block
-        if start is not None:
-            follower.do(hashes.take, array.path, start, block.data.cast("B"))
-            start += block.nbytes
 
 
 def _is_finite(stored: AnyArray) -> bool:
