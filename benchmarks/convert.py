@@ -5,8 +5,8 @@
 The two take turns, both ending with the file on the disk (`sync FILE`); the ratio is the median over the rounds, each
 round's two runs being neighbours in time. Each starts some seconds after the last one's file was deleted: on a virtual
 machine freed memory goes back to the host, and who comes at once finds pages that need not be fetched again, which
-alone makes a copy up to three times faster. Memory is RssAnon, read every 10 ms: what the process allocated, without the
-pages of files that it maps. Needs three times the dump's size of disk, and memory of once its size to write the pickle.
+alone makes a copy up to three times faster. Memory is RssAnon, read every 10 ms: what the process allocated, without
+the pages of files that it maps. Needs three times the dump's size of disk, and memory of once its size for the pickle.
 """
 
 import argparse

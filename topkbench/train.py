@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from topkbench import batches, protocol, runs, settings
+from topkbench.allocator import keep_freed_memory
 from topkbench.errors import DataError, RunError, TopkbenchError, UsageError
 from topkbench.problem import Problem
 from topkbench.progress import Progress, silent
@@ -85,6 +86,8 @@ def build(store: Store, members: Sequence[Settings]) -> Stack:
     """
     shared = members[0].protocol
     device = torch.device(shared.device)
+    if device.type == "cpu":
+        keep_freed_memory()
     generator = protocol.stream(shared.seed)
     splits = _split(store, shared, generator, device)
     dims = [store.dim, *shared.hidden_dims, store.n_classes]

@@ -26,6 +26,6 @@ def check_scores(logits: Tensor, target: Tensor) -> None:
             f"logits {list(logits.shape)} need a target {list(logits.shape[:-1])}, got {list(target.shape)}"
         )
     if target.device.type == "cpu" and target.numel():
-        low, high = int(target.min()), int(target.max())
+        low, high = (int(end) for end in target.aminmax())
         if low < 0 or high >= classes:
             raise ValueError(f"target holds {low if low < 0 else high}, but the classes are 0..{classes - 1}")

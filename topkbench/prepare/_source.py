@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Self
 
 _BUFFER = 2**20  # stays in the processor's cache between reading and hashing
-_LAG = 32  # requests that may wait
+_LAG = 128  # requests that may wait
 
 
 class Hashes:

@@ -1,0 +1,22 @@
+"""Keep the memory that a training step frees, for the next step."""
+
+import ctypes
+import platform
+
+# From glibc's malloc.h.
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
+_KEPT = 256 * 2**20  # bytes at the end of the heap
+_LARGEST = 32 * 2**20  # bytes of one block: glibc takes no more
+
+
+def keep_freed_memory() -> None:
+    """Tell glibc to return less of what is freed to the system; elsewhere do nothing.
+
+    By default a step's arrays of some megabytes go back to the system at its end, and the next step waits for the
+    kernel to clear them again: about 500 page faults, or a millisecond of 17, with 1000 classes and a batch of 500.
+    It holds for the whole process, which then keeps up to 256 MiB more.
+    """
+    if platform.libc_ver()[0] == "glibc":
+        libc = ctypes.CDLL(None)
+        libc.mallopt(_M_MMAP_THRESHOLD, _LARGEST)
+        libc.mallopt(_M_TRIM_THRESHOLD, _KEPT)
