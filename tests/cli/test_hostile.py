@@ -18,6 +18,7 @@ NAN = np.where(np.arange(40)[:, None] == 7, np.nan, X).astype(np.float32)
 BROKEN = {
     "labels as floats": (GOOD | {"train_labels": Y + 0.5}, 4, "train labels are float64, not integers"),
     "a negative label": (GOOD | {"train_labels": Y - 1}, 4, "train label -1 of row 0 is out of range"),
+    "a label of two thousand million": (GOOD | {"train_labels": np.where(Y == 3, 2**31 - 2, Y)}, 4, "2147483646"),
     "counts that disagree": (GOOD | {"train_labels": Y[:-1]}, 4, "39"),
     "a row of NaN": (GOOD | {"train_embeddings": NAN}, 4, "1 rows hold NaN"),
     "no train split": ({k: v for k, v in GOOD.items() if k.startswith("test")}, 2, "--map train_embeddings=KEY"),

@@ -86,6 +86,15 @@ def test_a_preset(topkbench, blobs):
     assert record["origin"]["distribution"] == "presets/difftopk/table5-efficientnet"
 
 
+def test_a_diverged_run_exits_3(topkbench, blobs):
+    command = ("train", "--data", blobs, "--method", "softmax_cross_entropy", "--nloglr", "-10")
+    done = topkbench(*command, "--hidden-dims", "8", "8", "8", "8")
+    assert done.returncode == 3
+    assert done.stdout == ""
+    assert "diverged" in done.stderr.splitlines()[-1]
+    assert topkbench("report").returncode == 2
+
+
 def test_interrupted_by_ctrl_c(demo, tmp_path):
     arguments = ["train", "--data", str(demo), "--method", "bitonic", "--batch-size", "50", "--n-epochs", "500"]
     process = _started(arguments, tmp_path)

@@ -11,7 +11,7 @@ from topkbench.errors import DataError
 Labels = npt.NDArray[np.int32]
 
 _ROWS = 2**20  # a block
-_ANY = 2**31  # what int32 holds
+_MANY = 2**20  # classes, more than any data set has; without a list of them, only as many rows make more believable
 
 
 def read(split: str, arrays: Sequence[Array], n_classes: int | None) -> Labels:
@@ -20,16 +20,18 @@ def read(split: str, arrays: Sequence[Array], n_classes: int | None) -> Labels:
     Args:
         split: Its name, for messages.
         arrays: [N] of any integer type; several where the split comes in shards.
-        n_classes: Labels must be less than this; None where only they tell how many classes there are.
+        n_classes: Labels must be less than this; None where only they tell how many classes there are, and a label
+            above a million and above the number of rows is taken for damage.
 
     Raises:
         DataError: There are none, they are not integers, or one is out of range (the first is named).
     """
     blocks: list[Labels] = []
+    end = n_classes or max(_MANY, sum(array.shape[0] for array in arrays))
     for array in arrays:
         _check_type(split, array)
         for block in array.blocks(_ROWS):
-            _check_range(split, sum(map(len, blocks)), block, n_classes)
+            _check_range(split, sum(map(len, blocks)), block, end)
             blocks.append(block.astype(np.int32))
     if not blocks:
         raise DataError(f"{arrays[0].path}: the {split} split has no rows")
@@ -42,13 +44,12 @@ def _check_type(split: str, array: Array) -> None:
         raise DataError(f"{array.path}: {split} labels are {array.dtype}, not integers; {cure}")
 
 
-def _check_range(split: str, first: int, block: AnyArray, n_classes: int | None) -> None:
-    end = _ANY if n_classes is None else n_classes
+def _check_range(split: str, first: int, block: AnyArray, end: int) -> None:
     wrong = np.flatnonzero((block < 0) | (block >= end))
     if not wrong.size:
         return
     value = block[wrong[0]]
-    why = "labels count from 0" if value < 0 or n_classes is None else f"there are {n_classes} classes, from 0"
+    why = "labels count from 0" if value < 0 else f"there are {end:,} classes, from 0, at most"
     raise DataError(
         f"{split} label {value} of row {first + wrong[0]} is out of range: {why}; "
         f"correct the dump, or give --classes a list that has it"
