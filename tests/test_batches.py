@@ -50,11 +50,11 @@ def test_ahead_keeps_order_and_passes_errors_on():
 
 
 def test_what_does_not_fit_says_so(monkeypatch, blobs):
-    def full(*_: object) -> None:
+    def full(*_: object, **__: object) -> None:
         raise MemoryError
 
     embeddings = open_store(blobs).splits["train"].embeddings
-    monkeypatch.setattr(np, "array", full)
+    monkeypatch.setattr(torch, "empty", full)
     with pytest.raises(DataError, match="do not fit with --residency ram; use --residency mmap"):
         batches.hold(embeddings, "ram", CPU)
 

@@ -13,7 +13,7 @@ import pytest
 from tests.dumps.writers import WRITERS
 from topkbench import classes, store
 from topkbench.errors import DataError, UnsafeInputError, UsageError
-from topkbench.prepare import Options, _target, describe, plan, prepare
+from topkbench.prepare import Options, _target, describe, plan, prepare, prepare_all
 from topkbench.prepare._split import stratified
 
 N, D, CLASSES = 120, 6, 5
@@ -418,6 +418,41 @@ def test_bare_takes_every_dump_without_a_store(data):
     notes.clear()
     assert plan([], None, notes.append, data) == []
     assert any("all done" in line for line in notes)
+
+
+def test_bare_takes_all_of_them_again_to_overwrite(data):
+    jobs = plan([], None, print, data)
+    prepare(*jobs[0])
+    assert plan([], None, print, data, overwrite=True) == jobs
+
+
+def test_bare_says_which_store_is_damaged(data):
+    jobs = plan([], None, print, data)
+    prepare(*jobs[0])
+    (data / "a.h5").write_bytes((data / "a.h5").read_bytes()[:-100])
+    with pytest.raises(DataError, match=r"a\.h5 is .*--overwrite"):
+        plan([], None, print, data)
+    assert plan([], None, print, data, overwrite=True) == jobs
+
+
+def test_the_demo_is_not_taken_where_a_store_is(tmp_path):
+    (tmp_path / "broken.h5").write_bytes(b"\x89HDF\r\n\x1a\n but cut short")
+    notes = []
+    assert plan([], None, notes.append, tmp_path) == []
+    assert any("broken.h5 is no store, or a damaged one" in line for line in notes)
+
+
+def test_one_that_fails_does_not_stop_the_others(data, arrays):
+    save_npz(data / "aa.npz", {"train_embeddings": arrays["train_embeddings"]})
+    notes, made = [], []
+    with pytest.raises(UsageError, match=r"aa\.npz: .*have no labels"):
+        made.extend(prepare_all(plan([], None, notes.append, data), Options(), note=notes.append))
+    assert sorted(path.name for path in data.glob("*.h5")) == ["a.h5", "b.h5"]
+
+
+def test_the_same_dump_twice(data):
+    with pytest.raises(UsageError, match=r"a\.pt is given twice"):
+        plan([data, data / "a.pt"], data / "x.h5", print, data)
 
 
 @pytest.mark.parametrize("exists", [True, False])

@@ -40,6 +40,7 @@ def test_small_data_bound_defaults_but_refuse_what_was_asked():
     few = {"n_train": 300, "n_classes": 8, "dim": 4}
     found = settings.resolve("bitonic", {}, few)
     assert (found.loss.m, found.protocol.batch_size, found.protocol.valid_size) == (8, 270, 30)
+    assert found.origin["m"] == found.origin["batch_size"] == "data"
     with pytest.raises(UsageError, match="--m 16 exceeds the 8 classes"):
         settings.resolve("bitonic", {"m": 16}, few)
     with pytest.raises(UsageError, match="--batch-size 300 exceeds the 270 rows"):
@@ -61,11 +62,16 @@ def test_data_with_their_own_validation():
     ("method", "chosen", "preset", "message"),
     [
         (None, {}, None, "no method; give --method"),
-        ("softmax_cross_entropy", {"m": 16}, None, "softmax_cross_entropy has no option m"),
-        ("bitonic", {"distribtion": "cauchy"}, None, "did you mean distribution"),
+        ("softmax_cross_entropy", {"m": 16}, None, "softmax_cross_entropy has no option 'm'"),
+        ("bitonic", {"distribtion": "cauchy"}, None, "did you mean 'distribution'"),
         ("bitonic", {"n_epochs": 0}, None, "--n-epochs 0: it must be at least 1"),
         ("bitonic", {"nloglr": float("nan")}, None, "--nloglr nan"),
         ("bitonic", {"seed": -1}, None, "--seed -1"),
+        ("bitonic", {"seed": 1.5}, None, "seed = 1.5; it takes int"),
+        ("bitonic", {"hidden_dims": 5}, None, "hidden_dims = 5; it takes tuple"),
+        ("bitonic", {"nloglr": "abc"}, None, "nloglr = 'abc'; it takes float"),
+        ("bitonic", {"inverse_temperature": float("inf")}, None, "inverse_temperature = inf"),
+        ("bitonic", {"p_k": (0.01,) * 99 + (0.005, 0.005)}, None, "p_k has 101 values, but there are 100 classes"),
         ("bitonic", {"hidden_dims": (8, 0)}, None, "--hidden-dims 8 0"),
         ("bitonic", {"valid_size": 5000}, None, "leaves nothing of 5000"),
         ("bitonic", {"precision": "low"}, None, "--precision low: one of highest"),
@@ -79,9 +85,33 @@ def test_refuses(method, chosen, preset, message):
         settings.resolve(method, chosen, DEMO, preset)
 
 
+def test_options_by_set_are_the_methods_own_and_given_once():
+    assert settings.with_own({"seed": 1}, {"m": 8}) == {"seed": 1, "m": 8}
+    with pytest.raises(UsageError, match="--set seed=2: it is no method's option; give --seed 2"):
+        settings.with_own({}, {"seed": 2})
+    with pytest.raises(UsageError, match="m is given twice"):
+        settings.with_own({"m": 16}, {"m": 8})
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [("device: str = 'cpu'", "option device bears the name"), ("head = 'prototypes'", "wants the head 'prototypes'")],
+)
+def test_a_users_method_that_cannot_be_had(tmp_path, line, message):
+    own = tmp_path / "mine.py"
+    own.write_text(
+        "from __future__ import annotations\n"
+        "from dataclasses import dataclass\n"
+        "from topkbench.losses import Method\n"
+        f"@dataclass(frozen=True)\nclass Loss(Method):\n    {line}\n"
+    )
+    with pytest.raises(UsageError, match=message):
+        settings.resolve(str(own), {}, DEMO)
+
+
 def test_identity_leaves_out_where_and_how_fast():
     def identity(**chosen: object) -> dict:
-        return settings.resolve("bitonic", chosen, DEMO).identity("data")
+        return settings.resolve("bitonic", chosen, DEMO).identity("data", 100)
 
     assert identity() == identity(residency="mmap", device="cpu", eval_test="always")
     for change in ({"seed": 1}, {"m": 8}, {"nloglr": 3.0}, {"precision": "bf16"}, {"apply_relu": True}):

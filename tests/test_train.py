@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from topkbench import losses, protocol, runs, settings, train
-from topkbench.errors import RunError, UsageError
+from topkbench import losses, protocol, runs, settings, store, train
+from topkbench.errors import DataError, RunError, UsageError
 from topkbench.progress import silent
 from topkbench.store import open_store
 
@@ -114,6 +114,7 @@ def test_float32_softmax_agrees_at_every_evaluation(demo, tmp_path):
 
 @pytest.mark.parametrize("method", TOP_K)
 def test_the_same_result_wherever_the_data_lie(blobs, tmp_path, method):
+    """On a CPU auto, device and ram hold the same tensor; mmap reads the file as it goes."""
     records = [
         run(blobs, tmp_path / residency, method, residency=residency, **TOP_K[method])
         for residency in ("auto", "device", "ram", "mmap")
@@ -183,8 +184,6 @@ def test_done_already(blobs, tmp_path):
 
 
 def test_a_data_sets_own_validation_is_used_whole(blobs, tmp_path):
-    from topkbench import store
-
     parts = {name: (np.array(s.embeddings), np.array(s.labels)) for name, s in open_store(blobs).splits.items()}
     store.create(tmp_path / "own.h5", {**parts, "valid": parts["test"]})
     record = run(tmp_path / "own.h5", tmp_path)
@@ -219,11 +218,26 @@ def test_interrupted(blobs, tmp_path):
 
 
 def test_diverged(blobs, tmp_path):
-    with pytest.raises(RunError, match="diverged: the loss is not finite at epoch 1, step"):
+    with pytest.raises(RunError, match="diverged: loss or weights are not finite at epoch 1, step"):
         run(blobs, tmp_path, nloglr=-10.0, hidden_dims=(8, 8, 8, 8))
     (record,), _ = runs.load_all(tmp_path)
     assert record.status == "failed"
     assert record.history[-1]["loss"] is None
+
+
+def test_a_weight_spoilt_by_the_last_step_is_a_divergence(blobs, tmp_path):
+    """Its loss was still finite: the gradient is not."""
+    own = tmp_path / "spoils.py"
+    own.write_text(
+        "from dataclasses import dataclass\n"
+        "from topkbench.losses import Method\n"
+        "@dataclass(frozen=True)\n"
+        "class Loss(Method):\n"
+        "    def __call__(self, logits, target, problem=None):\n"
+        "        return (logits.sum(-1) * 0).sqrt()\n"  # whose slope at 0 is infinite
+    )
+    with pytest.raises(RunError, match="diverged"):
+        run(blobs, tmp_path / "results", str(own), n_epochs=1, eval_every=1000, batch_size=1000)
 
 
 def test_a_failing_loss_leaves_a_failed_record(blobs, tmp_path):
@@ -269,6 +283,26 @@ def test_precisions_train(blobs, tmp_path, precision):
     assert record.selected["last"]["test"]["top5"] == pytest.approx(
         reference.selected["last"]["test"]["top5"], abs=0.03
     )
+
+
+def test_more_classes_make_another_run(blobs, tmp_path):
+    parts = {name: (np.array(s.embeddings), np.array(s.labels)) for name, s in open_store(blobs).splits.items()}
+    ids = []
+    for classes in (30, 31):
+        store.create(tmp_path / "set.h5", parts, n_classes=classes)
+        ids.append(run(tmp_path / "set.h5", tmp_path).run_id)
+    assert ids[0] != ids[1]
+
+
+def test_results_that_cannot_be_written_are_noticed_before_training(blobs, tmp_path):
+    (tmp_path / "results").write_text("a file")
+    with pytest.raises(DataError, match="cannot write in"):
+        train.train(blobs, tmp_path / "results", "bitonic", QUICK, progress=lambda *_: pytest.fail("it was trained"))
+
+
+def test_out_of_memory_is_no_fault_of_the_method(blobs, tmp_path):
+    with pytest.raises(DataError, match="out of memory"):
+        run(blobs, tmp_path, hidden_dims=(10**13,))
 
 
 def test_no_such_device(blobs, tmp_path, monkeypatch):

@@ -21,6 +21,7 @@ from topkbench.store import Split
 RESIDENCIES = ("auto", "device", "ram", "mmap")
 _SHARE = 0.7  # of the free memory that embeddings may take: the rest is for heads, logits and other programs
 _AHEAD = 2  # batches gathered ahead of the step
+_ROWS_A_COPY = 16_384
 
 T = TypeVar("T")
 
@@ -41,7 +42,11 @@ class Held:
     """All rows in one tensor, in memory or on the device."""
 
     def __init__(self, embeddings: npt.NDArray[np.floating], home: torch.device, device: torch.device) -> None:
-        self._rows_ND = torch.from_numpy(np.array(embeddings)).to(home)
+        dtype = torch.from_numpy(np.empty(0, embeddings.dtype)).dtype
+        self._rows_ND = torch.empty(embeddings.shape, dtype=dtype, device=home)
+        for start in range(0, len(embeddings), _ROWS_A_COPY):  # never the whole of it in memory on the way to a GPU
+            block = np.array(embeddings[start : start + _ROWS_A_COPY])
+            self._rows_ND[start : start + len(block)] = torch.from_numpy(block)
         self._device = device
         self.home = home
         self.waits = home != device
@@ -81,7 +86,9 @@ def hold(embeddings: npt.NDArray[np.floating], residency: str, device: torch.dev
     home = device if residency == "device" else torch.device("cpu")
     try:
         return Held(embeddings, home, device)
-    except (MemoryError, torch.OutOfMemoryError) as error:
+    except (MemoryError, RuntimeError) as error:  # torch's own, on the CPU and on a GPU
+        if isinstance(error, RuntimeError) and "memory" not in str(error):
+            raise
         size = f"{embeddings.nbytes / 2**30:.1f} GiB of embeddings"
         raise DataError(f"{size} do not fit with --residency {residency}; use --residency mmap") from error
 
@@ -141,7 +148,8 @@ def ahead(function: Callable[[Tensor], T], arguments: Sequence[Tensor]) -> Itera
     with ThreadPoolExecutor(1, "gather") as pool:
         pending = deque(pool.submit(function, argument) for argument in arguments[:_AHEAD])
         for argument in arguments[_AHEAD:]:
-            yield pending.popleft().result()
+            result = pending.popleft().result()
             pending.append(pool.submit(function, argument))
+            yield result
         while pending:
             yield pending.popleft().result()

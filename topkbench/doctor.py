@@ -63,7 +63,7 @@ def _guarded(check: str, function: Callable[[Path], str], path: Path) -> Iterato
 
 
 def _versions() -> str:
-    packages = ("topkbench", "torch", "numpy", "h5py", "pandas", "scikit-learn", "typer")
+    packages = ("topkbench", "torch", "numpy", "h5py", "pandas", "typer")
     return ", ".join(f"{name} {metadata.version(name)}" for name in packages)
 
 

@@ -4,6 +4,9 @@ A message is one line that names the thing, the value and the cure. Anything els
 command is a bug, and exits with 1.
 """
 
+from collections.abc import Iterable
+from difflib import get_close_matches
+
 
 class TopkbenchError(Exception):
     """What all of them are; never raised itself."""
@@ -33,3 +36,13 @@ class UnsafeInputError(TopkbenchError):
     """A file was refused unread: it would execute code, hold Python objects or grow without bound."""
 
     exit_code = 5
+
+
+def did_you_mean(given: str, known: Iterable[str]) -> str:
+    """The end of a sentence that names the known word nearest to the given one, or nothing.
+
+    >>> did_you_mean("sofsort", ["softsort", "bitonic"])
+    "; did you mean 'softsort'?"
+    """
+    close = get_close_matches(given, known, n=1)
+    return f"; did you mean {close[0]!r}?" if close else ""

@@ -131,6 +131,16 @@ def save(
     return home
 
 
+def make_folder(results: Path, dataset: str, run_id: str) -> None:
+    """Make a run's folder, for its record to come.
+
+    Raises:
+        DataError: it cannot be written in.
+    """
+    with _held(folder(results, dataset, run_id)):
+        pass
+
+
 def write_atomically(path: Path, content: bytes) -> None:
     """Write a file so that who opens it sees the old one or the whole new one; make its folder if need be.
 

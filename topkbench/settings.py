@@ -6,12 +6,11 @@ The weakest source comes first; each that follows overrides it, and `origin` rem
 import hashlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from topkbench import batches, defaults, losses, presets, protocol
-from topkbench.errors import UsageError
+from topkbench import batches, defaults, losses, option_types, presets, protocol
+from topkbench.errors import UsageError, did_you_mean
 from topkbench.losses._method import Method
 
 PRECISIONS = ("highest", "high", "bf16", "float64")
@@ -75,6 +74,10 @@ _CHOICES = {
     "device": DEVICES,
     "residency": batches.RESIDENCIES,
 }
+PROTOCOL_OPTIONS = tuple(field.name for field in fields(Protocol))
+DATA = "data"
+"""The origin of a value that the data's size has bounded or given."""
+HEAD = "linear"
 # What changes where and how fast a run computes, or what is looked at, but not what it is.
 _NOT_IDENTITY = ("device", "residency", "eval_test")
 
@@ -87,7 +90,7 @@ class Settings:
         method: canonical name.
         loss: the method, built with its options.
         protocol: everything else.
-        origin: option -> user, presets/NAME, defaults/NAME or method.
+        origin: option -> user, presets/NAME, defaults/NAME, method, or data where their size has bounded it.
         source: of the user's own method file, the first 12 digits of its sha256; None for ours.
     """
 
@@ -102,17 +105,21 @@ class Settings:
         source = {"source": self.source} if self.source else {}
         return {"method": self.method, "p_k": (), **asdict(self.loss), **source, **asdict(self.protocol)}
 
-    def identity(self, data_checksum: str) -> dict[str, Any]:
-        """What makes two runs the same run: this is hashed into the run id."""
+    def identity(self, data_checksum: str, n_classes: int) -> dict[str, Any]:
+        """What makes two runs the same run: this is hashed into the run id.
+
+        The number of classes is not in the data's checksum, but a class list may be longer than the labels reach.
+        """
         protocol = {key: value for key, value in asdict(self.protocol).items() if key not in _NOT_IDENTITY}
         return {
             "method": self.method,
             "options": asdict(self.loss),
-            "head": self.loss.head,
+            "head": HEAD,
             "optimizer": "adam",
             "protocol": protocol,
             "source": self.source,
             "data": data_checksum,
+            "n_classes": n_classes,
         }
 
 
@@ -134,18 +141,34 @@ def resolve(
     method = method or line.pop("method", None)
     if method is None:
         raise UsageError("no method; give --method NAME. See 'topkbench methods'.")
-    name = losses.canonical(method)
-    own = losses.options(method)
+    name, own = losses.canonical(method), losses.options(method)
     _refuse_unknown(name, {**line, **chosen}, own)
+    if (head := losses.find(method).head) != HEAD:
+        raise UsageError(f"{name} wants the head {head!r}; there is only {HEAD!r}")
     values, origin = _layered(
         [("method", own), *defaults.layers(name, facts), (f"presets/{preset}", line), ("user", chosen)],
-        known=[*own, *_protocol_options()],
+        known=[*own, *PROTOCOL_OPTIONS],
     )
+    option_types.check(Protocol, {option: values[option] for option in PROTOCOL_OPTIONS if option in values}, "train")
     _fit(values, origin, facts)
     loss = losses.load(method, **{option: values[option] for option in own})
-    run = Protocol(**{option: values[option] for option in _protocol_options()})
+    run = Protocol(**{option: values[option] for option in PROTOCOL_OPTIONS})
     source = hashlib.sha256(Path(method).read_bytes()).hexdigest()[:12] if losses.is_file(method) else None
     return Settings(name, loss, run, origin, source)
+
+
+def with_own(given: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    """Add a method's own options, given by `--set`, to the options given by their flags.
+
+    Raises:
+        UsageError: an option is given both ways, or is no method's but the run's.
+    """
+    for option, value in own.items():
+        if option in PROTOCOL_OPTIONS:
+            raise UsageError(f"--set {option}={value}: it is no method's option; give {_flag(option)} {value}")
+        if option in given:
+            raise UsageError(f"{option} is given twice, by {_flag(option)} and by --set; give it once")
+    return {**given, **own}
 
 
 def _layered(layers: list[tuple[str, Mapping[str, Any]]], known: list[str]) -> tuple[dict[str, Any], dict[str, str]]:
@@ -171,7 +194,7 @@ def _fit(values: dict[str, Any], origin: dict[str, str], facts: Mapping[str, int
         if "valid_size" in values:
             raise UsageError(f"--valid-size {values['valid_size']}: these data bring their own validation split")
         values["valid_size"], rows = facts["n_valid"], facts["n_train"]
-        origin["valid_size"] = "data"
+        origin["valid_size"] = DATA
     else:
         default = protocol.default_valid_size(facts["n_train"], facts["n_classes"])
         values.setdefault("valid_size", default)
@@ -181,28 +204,29 @@ def _fit(values: dict[str, Any], origin: dict[str, str], facts: Mapping[str, int
         raise UsageError(f"--valid-size {values['valid_size']} leaves nothing of {facts['n_train']} rows to train on")
     _bound("batch_size", rows, "rows to train on", values, origin)
     _bound("m", facts["n_classes"], "classes", values, origin)
+    if (k := len(values.get("p_k", ()))) > facts["n_classes"]:
+        shown = f"p_k has {k} values, but there are {facts['n_classes']} classes"
+        raise UsageError(f"{shown}; give --p-k with {facts['n_classes']} or fewer")
 
 
-def _bound(option: str, limit: int, what: str, values: dict[str, Any], origin: Mapping[str, str]) -> None:
+def _bound(option: str, limit: int, what: str, values: dict[str, Any], origin: dict[str, str]) -> None:
     value = values.get(option)
     if not isinstance(value, int) or value <= limit:
         return
     if origin[option] == "user":
         raise UsageError(f"{_flag(option)} {value} exceeds the {limit} {what}; give {limit} or fewer")
-    values[option] = limit
+    values[option], origin[option] = limit, DATA
 
 
 def _refuse_unknown(method: str, given: Mapping[str, Any], own: Mapping[str, Any]) -> None:
-    known = [*own, *_protocol_options()]
+    for option in own:
+        if option in PROTOCOL_OPTIONS:
+            raise UsageError(f"{method}: its option {option} bears the name of one of a run's; call it otherwise")
+    known = [*own, *PROTOCOL_OPTIONS]
     for option in given:
         if option not in known:
-            close = get_close_matches(option, known, n=1)
-            hint = f"; did you mean {close[0]}?" if close else f"; its options are {', '.join(own)}."
-            raise UsageError(f"{method} has no option {option}{hint} See 'topkbench methods {method}'.")
-
-
-def _protocol_options() -> list[str]:
-    return [field.name for field in fields(Protocol)]
+            near = did_you_mean(option, known) or f"; it has {', '.join(own) or 'none'}."
+            raise UsageError(f"{method} has no option {option!r}{near} See 'topkbench methods'.")
 
 
 def _flag(option: str) -> str:

@@ -130,9 +130,7 @@ class Stack:
         return torch.cat(losses) if len(groups) > 1 else losses[0]
 
     def _evaluate(self, epoch: int, step: int) -> None:
-        losses = (self._loss_sum_H / self._steps_summed).tolist()
-        self._loss_sum_H.zero_()
-        self._steps_summed = 0
+        losses = self._mean_losses()
         at = (epoch, (epoch - 1) * self.steps_per_epoch + step)
         is_last = at == (self._shared.n_epochs, self._shared.n_epochs * self.steps_per_epoch)
         valid = [metrics.top_k(ranks) for ranks, _ in self._ranks(self._splits.valid)]
@@ -145,6 +143,15 @@ class Stack:
         for run, loss, accuracies, wants, test in zip(self.runs, losses, valid, wanted, tests, strict=True):
             if not run.error:
                 _record(run, Evaluation(*at, accuracies, _on_test(test) if wants else None), loss)
+
+    def _mean_losses(self) -> list[float]:
+        """Each head's mean loss since the last evaluation; NaN where its last step has spoilt a weight."""
+        means_H = self._loss_sum_H / self._steps_summed
+        sound_H = torch.stack([stack.isfinite().flatten(1).all(1) for stack in self.head.parameters()]).all(0)
+        self._loss_sum_H.zero_()
+        self._steps_summed = 0
+        means: list[float] = means_H.where(sound_H, torch.nan).tolist()
+        return means
 
     @torch.no_grad()
     def _ranks(self, rows: Rows) -> list[tuple[Tensor, Tensor]]:
@@ -166,8 +173,8 @@ def _record(run: Run, evaluation: Evaluation, loss: float) -> None:
     if isfinite(loss):
         run.selection.observe(evaluation)
     else:
-        cure = "try a smaller learning rate (a larger --nloglr) or a lower --inverse-temperature"
-        run.error = f"diverged: the loss is not finite at epoch {evaluation.epoch}, step {evaluation.step}; {cure}"
+        where = f"epoch {evaluation.epoch}, step {evaluation.step}"
+        run.error = f"diverged: loss or weights are not finite at {where}; try a larger --nloglr, a smaller rate"
 
 
 def _on_test(test: tuple[Tensor, Tensor] | None) -> OnTest | None:

@@ -60,10 +60,8 @@ def train(
         KeyboardInterrupt: passed on, once the record says `interrupted`.
     """
     store = open_store(data)
-    resolved = settings.resolve(method, chosen, facts(store), preset)
-    _require_needs(resolved)
-    resolved = placed(resolved, store)
-    run_id = runs.run_id(resolved.method, resolved.identity(store.checksum))
+    resolved = placed(settings.resolve(method, chosen, facts(store), preset), store)
+    run_id = runs.run_id(resolved.method, resolved.identity(store.checksum, store.n_classes))
     done = runs.find(results, store.name, run_id)
     if done and done.status == "done" and not force:
         return Outcome(done, runs.folder(results, store.name, run_id), was_done=True)
@@ -81,7 +79,7 @@ def build(store: Store, members: Sequence[Settings]) -> Stack:
     """Everything that a stack needs, in the order of the protocol's draws.
 
     Raises:
-        UsageError: the data have no test split.
+        UsageError: the data have no test split, or lack what a method needs.
         DataError: the embeddings do not fit where they were told to be.
     """
     shared = members[0].protocol
@@ -92,6 +90,7 @@ def build(store: Store, members: Sequence[Settings]) -> Stack:
     splits = _split(store, shared, generator, device)
     dims = [store.dim, *shared.hidden_dims, store.n_classes]
     problem = Problem(generator=protocol.noise(shared.seed, "method", device))
+    _require_needs(members, problem)
     return Stack(members, splits, dims, generator, device, problem)
 
 
@@ -139,13 +138,16 @@ def _split(store: Store, shared: settings.Protocol, generator: torch.Generator, 
     return Splits(**rows_of)
 
 
-def _require_needs(resolved: Settings) -> None:
-    for need in resolved.loss.needs:
-        raise UsageError(f"{resolved.method} needs {need} of the classes, which these data do not have")
+def _require_needs(members: Sequence[Settings], problem: Problem) -> None:
+    for member in members:
+        for need in member.loss.needs:
+            if getattr(problem, need) is None:
+                raise UsageError(f"{member.method} needs {need} of the classes, which these data do not have")
 
 
 def _train_anew(store: Store, results: Path, resolved: Settings, run_id: str, progress: Progress) -> Outcome:
     recorder = _Recorder(store, results, resolved, run_id)
+    runs.make_folder(results, store.name, run_id)  # better no run than one that cannot be written down
     try:
         stack = build(store, [resolved])
         recorder.run = stack.runs[0]
@@ -155,16 +157,20 @@ def _train_anew(store: Store, results: Path, resolved: Settings, run_id: str, pr
     except KeyboardInterrupt:
         recorder.save("interrupted", "interrupted by the user")
         raise
-    except (MemoryError, torch.OutOfMemoryError) as error:
-        recorder.save("failed", f"out of memory: {error}")
-        raise DataError(f"out of memory: {error}; use a smaller --batch-size or --residency mmap") from error
     except Exception as error:
         recorder.save("failed", f"{type(error).__name__}: {error}")
+        if _is_out_of_memory(error):
+            raise DataError(f"out of memory: {error}; use a smaller --batch-size or --residency mmap") from error
         raise RunError(f"{run_id} failed: {type(error).__name__}: {error}") from error
     if recorder.run.error:
         recorder.save("failed", recorder.run.error)
         raise RunError(f"{run_id} {recorder.run.error}")
     return recorder.save("done", None)
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    """On the CPU torch has no kind of its own for it."""
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error)
 
 
 class _Recorder:

@@ -1,10 +1,12 @@
 """The program's outside: help, exit codes, one line an error."""
 
+import subprocess
 import time
 
 import pytest
 import typer
 
+from tests.cli.conftest import ENVIRONMENT, START
 from topkbench.cli import _errors
 from topkbench.cli._command import repeated
 from topkbench.errors import DataError, RunError, UnsafeInputError, UsageError
@@ -38,9 +40,11 @@ def test_every_command_helps_without_torch(topkbench, command):
         (["train", "--seed", "one"], "one"),
         (["train", "--top1-mode", "hard"], "hard"),
         (["train", "--m", "few"], "few"),
+        (["train", "--p-k", ""], "--p-k"),
+        (["train", "--p-k="], "--p-k"),
         (["train", "--method", "bitonic"], "no prepared data in data/; run: topkbench prepare"),
         (["train", "--data", "none.h5"], "no file none.h5"),
-        (["train", "--method", "bitonic", "--set", "m"], "--set m: give NAME=VALUE"),
+        (["train", "--data", "none.h5", "--set", "m"], "--set m: give NAME=VALUE"),
         (["methods", "sofsort"], "unknown method 'sofsort'"),
         (["report"], "topkbench train"),
         (["info", "nothing.pt"], "nothing.pt"),
@@ -58,9 +62,24 @@ def test_usage_errors_are_one_line_and_exit_2(topkbench, arguments, message):
 
 def test_debug_shows_the_traceback(topkbench):
     done = topkbench("train", "--data", "none.h5", "--debug")
-    assert done.returncode == 1
-    assert "UsageError" in done.stderr
+    assert done.returncode == 2
     assert "Traceback" in done.stderr
+    assert done.stderr.splitlines()[-1].startswith("error: no file none.h5")
+
+
+def test_bare_it_helps(topkbench):
+    done = topkbench()
+    assert done.returncode == 0
+    assert done.stdout.startswith("Usage: topkbench ")
+    assert done.stderr == ""
+
+
+def test_a_reader_that_leaves_is_no_error(topkbench, tmp_path):
+    program = f"{START[0]} -c '{START[2]}'"
+    shell = f"{{ {program} methods splitter_selection; echo code $? >&2; }} | head -0"
+    command = ["bash", "-c", shell]
+    done = subprocess.run(command, cwd=tmp_path, env=dict(ENVIRONMENT), capture_output=True, text=True, check=True)
+    assert done.stderr == "code 0\n"
 
 
 @pytest.mark.parametrize(
@@ -112,5 +131,6 @@ def test_two_lists_and_what_follows():
     ]  # fmt: skip
 
 
-def test_a_list_without_a_value_is_left_to_the_parser():
-    assert repeated(["--p-k", "--seed", "1"], LISTS) == ["--p-k", "--seed", "1"]
+@pytest.mark.parametrize("given", [["--p-k", "--seed", "1"], ["--p-k", ""], ["--p-k=", "--seed", "1"], ["--p-k", ","]])
+def test_a_list_without_a_value_is_left_to_the_parser(given):
+    assert repeated(given, LISTS) == given

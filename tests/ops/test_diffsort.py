@@ -115,9 +115,26 @@ def test_hard_as_the_temperature_falls(distribution):
 @pytest.mark.parametrize(
     ("change", "message"),
     [({"k": 0}, "k = 0"), ({"k": 5}, "k = 5"), ({"distribution": "normal"}, "unknown distribution 'normal'"),
-     ({"inverse_temperature": 0.0}, "not positive"), ({"art_lambda": 1.0}, "art_lambda = 1.0")],
+     ({"inverse_temperature": 0.0}, "not a positive number"),
+     ({"inverse_temperature": float("inf")}, "not a positive number"), ({"art_lambda": 1.0}, "art_lambda = 1.0")],
 )  # fmt: skip
 def test_refuses(change, message):
     arguments = {"layers": networks.bitonic(4), "k": 2} | change
     with pytest.raises(ValueError, match=message):
         diffsort.label_rank_distribution(torch.zeros(1, 4), torch.tensor([0]), **arguments)
+
+
+def test_labels_and_networks_that_do_not_fit():
+    with pytest.raises(ValueError, match="target holds 9"):
+        diffsort.label_rank_distribution(torch.zeros(1, 4), torch.tensor([9]), networks.bitonic(4), 2)
+    with pytest.raises(ValueError, match="more wires than the 4 scores"):
+        diffsort.label_rank_distribution(torch.zeros(1, 4), torch.tensor([0]), networks.bitonic(8), 2)
+
+
+def test_infinite_and_half_precision_scores():
+    scores = torch.tensor([[torch.inf, 1.0, 2.0, torch.inf], [60000.0, -60000.0, 1.0, 2.0]])
+    for dtype in (torch.float16, torch.bfloat16, torch.float32, torch.float64):
+        ranks = diffsort.label_rank_distribution(scores.to(dtype), torch.tensor([2, 0]), networks.bitonic(4), 4)
+        assert ranks.isfinite().all()
+        assert ranks[1].argmax() == 0
+        assert diffsort.topk_matrix(scores.to(dtype), networks.bitonic(4), 2).isfinite().all()

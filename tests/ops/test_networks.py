@@ -58,12 +58,23 @@ def test_dropping_the_padding_fails_at_exactly_the_known_sizes():
         assert networks._dropping_sorts(padding) == (n not in UNSORTED), n
 
 
+def selects(n: int, k: int, count: int) -> bool:
+    inputs = zero_one_inputs(n, count)
+    wires = run(networks.splitter_selection(n, k), inputs)
+    return bool((wires[:, -k:] == np.sort(inputs, axis=1)[:, -k:]).all())
+
+
 @pytest.mark.parametrize("k", [1, 2, 5, 10])
 def test_splitter_selection_brings_the_k_largest_to_the_top(k):
     for n in range(k, 65):
-        wires = run(networks.splitter_selection(n, k), zero_one_inputs(n, 500))
-        expected = np.sort(zero_one_inputs(n, 500), axis=1)
-        assert (wires[:, -k:] == expected[:, -k:]).all(), n
+        assert selects(n, k, 500), n
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("k", range(1, 11))
+def test_splitter_selection_of_20_000_inputs_at_every_size(k):
+    for n in range(k, 65):
+        assert selects(n, k, 20_000), n
 
 
 @pytest.mark.parametrize("network", [networks.bitonic(22), networks.odd_even(7), networks.splitter_selection(40, 5)])

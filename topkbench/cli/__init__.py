@@ -13,7 +13,6 @@ app = typer.Typer(
     name="topkbench",
     help="Measure top-k classification losses on precomputed embeddings: prepare, train, report.",
     epilog="Any command takes --debug, which shows the traceback of an error.",
-    no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
 )
@@ -23,4 +22,4 @@ for command in (prepare, info, train, report, methods, doctor):
 
 def main() -> None:
     """Run one command and exit with its code (DESIGN: 0 ok, 1 bug, 2 usage, 3 run, 4 data, 5 unsafe, 130)."""
-    sys.exit(_errors.run(app, sys.argv[1:]))
+    sys.exit(_errors.run(app, sys.argv[1:] or ["--help"]))

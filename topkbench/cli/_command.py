@@ -34,10 +34,11 @@ def repeated(arguments: list[str], options: tuple[str, ...]) -> list[str]:
         name, equals, joined = argument.partition("=")
         if name in options:
             option = name
-            rewritten += _each(option, joined) if equals else []
-            if not equals:
+            if equals:
+                rewritten += _each(option, joined) or [argument]
+            else:
                 rewritten.append(option)  # its value follows; without one the parser says what is missing
-        elif option and all(map(_NUMBER.match, _parts(argument))):
+        elif option and _parts(argument) and all(map(_NUMBER.match, _parts(argument))):
             if rewritten[-1] == option:
                 rewritten.pop()
             rewritten += _each(option, argument)

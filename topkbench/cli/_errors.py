@@ -1,7 +1,9 @@
 """From an exception to one line on stderr and an exit code."""
 
+import os
 import re
 import sys
+import traceback
 from collections.abc import Sequence
 
 import typer
@@ -12,19 +14,28 @@ INTERRUPTED = 130
 
 
 def run(app: typer.Typer, arguments: Sequence[str]) -> int:
-    """Run the app on the arguments and return its exit code; `--debug`, anywhere, lets tracebacks through."""
-    debug = "--debug" in arguments
+    """Run the app on the arguments and return its exit code; `--debug`, anywhere, shows the traceback of an error."""
+    wanted = [argument for argument in arguments if argument != "--debug"]
     try:
-        code = app([a for a in arguments if a != "--debug"], standalone_mode=False)
+        code = app(wanted, prog_name="topkbench", standalone_mode=False)
+        sys.stdout.flush()
+    except (BrokenPipeError, SystemExit):  # Typer exits on a broken pipe
+        return _close_stdout()
     except (KeyboardInterrupt, typer.Abort):
         code = INTERRUPTED  # which newer Typers return rather than raise
     except Exception as error:  # the last stop: whatever it is, the user gets one line
-        if debug:
-            raise
+        if "--debug" in arguments:
+            traceback.print_exception(error)
         return _say(*_line_and_code(error, arguments))
     if code == INTERRUPTED:
         return _say("interrupted", INTERRUPTED)
     return code if isinstance(code, int) else 0
+
+
+def _close_stdout() -> int:
+    """Whoever read has seen enough (`| head`); without this Python would complain once more at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    return 0
 
 
 def _line_and_code(error: Exception, arguments: Sequence[str]) -> tuple[str, int]:

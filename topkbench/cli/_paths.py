@@ -4,6 +4,9 @@ from pathlib import Path
 
 from topkbench.errors import UsageError
 
+DATA = Path("data")
+"""Where dumps and prepared files are looked for, under the current folder."""
+
 
 def data_file(given: Path | None) -> Path:
     """The file given (or named by TOPKBENCH_DATA), else the only .h5 in data/.
@@ -13,7 +16,7 @@ def data_file(given: Path | None) -> Path:
     """
     if given:
         return given
-    found = sorted(Path("data").glob("*.h5"))
+    found = sorted(DATA.glob("*.h5"))
     if len(found) == 1:
         return found[0]
     if not found:

@@ -5,12 +5,11 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from typer import Option
 
 from topkbench.errors import DataError
 
-_MARKS = {"ok": "[green]ok  [/green]", "note": "[yellow]note[/yellow]", "bad": "[red]bad [/red]"}
+_STYLES = {"ok": "green", "note": "yellow", "bad": "red"}
 
 
 def register(app: typer.Typer) -> None:
@@ -27,13 +26,18 @@ def doctor(
     as_json: Annotated[bool, Option("--json", help="Print a JSON document.")] = False,
 ) -> None:
     """Check data, disk, locks, device and versions, and train a baseline of a minute at most."""
-    from topkbench import doctor as library
+    from rich.text import Text
 
-    console, findings = Console(soft_wrap=True), []
-    for finding in library.examine(data or sorted(Path("data").glob("*.h5")), results, baseline=baseline):
+    from topkbench import doctor as library
+    from topkbench.cli import _paths, _tables
+
+    console, findings = _tables.console(), []
+    for finding in library.examine(data or sorted(_paths.DATA.glob("*.h5")), results, baseline=baseline):
         findings.append(finding)
         if not as_json:
-            console.print(f"{_MARKS[finding.verdict]}  {finding.check:9} {finding.detail}", highlight=False)
+            line = Text(f"{finding.verdict:4}  {finding.check:9} {finding.detail}")
+            line.stylize(_STYLES[finding.verdict], 0, 4)
+            console.print(line, soft_wrap=True)
     if as_json:
         typer.echo(json.dumps([finding._asdict() for finding in findings], indent=2))
     bad = [finding.check for finding in findings if finding.verdict == "bad"]

@@ -6,8 +6,6 @@ import json
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 
 def register(app: typer.Typer) -> None:
@@ -22,7 +20,7 @@ def methods(
     """List every method: its paper, options, defaults and needs."""
     from topkbench import losses
 
-    found = [_facts(losses.canonical(name))] if name else [_facts(each) for each in losses.names()]
+    found = [_facts(name)] if name else [_facts(each) for each in losses.names()]
     if as_json:
         typer.echo(json.dumps(found[0] if name else found, indent=2))
     elif name:
@@ -36,7 +34,7 @@ def _facts(name: str) -> dict[str, Any]:
 
     loss = losses.find(name)
     return {
-        "method": name,
+        "method": losses.canonical(name),
         "aliases": list(loss.aliases),
         "paper": loss.paper,
         "options": {field.name: field.default for field in dataclasses.fields(loss)},
@@ -48,12 +46,16 @@ def _facts(name: str) -> dict[str, Any]:
 
 
 def _print_all(found: list[dict[str, Any]]) -> None:
+    from rich.table import Table
+
+    from topkbench.cli import _tables
+
     table = Table("method", "paper", "needs", box=None, header_style="bold")
     table.add_column("options and defaults", overflow="fold")
     for facts in found:
         options = ", ".join(f"{option}={_shown(default)}" for option, default in facts["options"].items())
         table.add_row(facts["method"], facts["paper"], ", ".join(facts["needs"]) or "–", options)
-    Console().print(table)
+    _tables.console().print(table)
 
 
 def _print_one(facts: dict[str, Any]) -> None:

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from topkbench.cli._paths import DATA
 from topkbench.errors import UsageError
 
 
@@ -46,14 +47,13 @@ def prepare(
     from topkbench.cli._progress import note, progress
 
     options = library.Options(_mapping(map_ or []), dtype, classes, test_fraction, split_seed, allow_nonfinite)
-    stores = [
-        library.prepare(job.sources, job.out, options, overwrite=overwrite, progress=progress, note=note)
-        for job in library.plan(dumps or [], out, note)
-    ]
+    jobs = library.plan(dumps or [], out, note, DATA, overwrite=overwrite)
+    stores = library.prepare_all(jobs, options, overwrite=overwrite, progress=progress, note=note)
     if as_json:
         typer.echo(json.dumps([library.summary(store) for store in stores], indent=2))
     else:
-        typer.echo("".join(f"{store.path}\n" for store in stores), nl=False)
+        for store in stores:
+            typer.echo(store.path)
 
 
 def _mapping(pairs: list[str]) -> dict[str, str]:

@@ -1,7 +1,5 @@
 """`topkbench report`: tables of what is in the results folder."""
 
-import os
-import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -45,7 +43,7 @@ def report(
     if out:
         runs.write_atomically(out, text.encode())
     else:
-        _print(text)
+        typer.echo(text, nl=False)
 
 
 def _format(format_: Format | None, out: Path | None, as_json: bool) -> str:
@@ -54,12 +52,3 @@ def _format(format_: Format | None, out: Path | None, as_json: bool) -> str:
     if as_json and format_ not in (None, "json"):
         raise UsageError(f"--json and --format {format_} contradict each other; give one of them")
     return "json" if as_json else format_ or (format_of(out) if out else "rich")
-
-
-def _print(text: str) -> None:
-    try:
-        sys.stdout.write(text)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # Whoever read has seen enough (`| head`); Python would complain once more when it closes stdout.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

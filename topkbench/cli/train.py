@@ -71,9 +71,11 @@ def train(
     as_json: Annotated[bool, Option("--json", help="Print the run's record.")] = False,
 ) -> None:
     """Train a head with one method; the record goes to results/DATASET/RUN_ID/."""
-    chosen = _given(context.params) | _assignments(extra or [])
     path = _paths.data_file(data)
+    from topkbench import settings
     from topkbench import train as library
+
+    chosen = settings.with_own(_given(context.params), _assignments(extra or []))
 
     outcome = library.train(path, results, method, chosen, preset=preset, force=force, progress=_progress.progress)
     if outcome.was_done:

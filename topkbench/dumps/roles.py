@@ -7,7 +7,6 @@ its file's (`val.pt`), and else is train. Where keys are numbers alone (tuples),
 the 1-D ones labels, in pairs: train, then test; of three pairs train, valid, test.
 """
 
-import difflib
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,7 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from topkbench.dumps.arrays import Array, Dump
-from topkbench.errors import DataError, UsageError
+from topkbench.errors import DataError, UsageError, did_you_mean
 
 SPLITS = {
     "train": "train",
@@ -98,7 +97,7 @@ def _check_roles(mapping: Mapping[str, str]) -> None:
     roles = (*ARRAY_ROLES, *STRING_ROLES)
     for role in mapping:
         if role not in roles:
-            raise UsageError(f"unknown role {role!r}{_nearest(role, roles)}; roles are {', '.join(roles)}")
+            raise UsageError(f"unknown role {role!r}{did_you_mean(role, roles)}; roles are {', '.join(roles)}")
 
 
 def _in_order(dumps: Sequence[Dump]) -> list[_Item]:
@@ -123,12 +122,7 @@ def _named(role: str, key: str, items: Sequence[_Item]) -> list[_Item]:
 
 
 def _no_key(role: str, key: str, keys: Sequence[str]) -> UsageError:
-    return UsageError(f"no key {key!r} for {role}{_nearest(key, keys)}; keys are {_listed(keys)}")
-
-
-def _nearest(name: str, names: Iterable[str]) -> str:
-    close = difflib.get_close_matches(name, names, n=1)
-    return f"; did you mean {close[0]!r}?" if close else ""
+    return UsageError(f"no key {key!r} for {role}{did_you_mean(key, keys)}; keys are {_listed(keys)}")
 
 
 def _listed(keys: Iterable[str], most: int = 20) -> str:
@@ -216,7 +210,8 @@ def _splits(roles: Mapping[str, Sequence[_Item]], keys: Sequence[str]) -> dict[s
         embeddings, labels = (roles.get(f"{name}_{kind}", ()) for kind in RANKS.values())
         if embeddings and not labels:
             which = _listed(item.key for item in embeddings)
-            raise UsageError(f"the embeddings {which} have no labels; name them: --map {name}_labels=KEY")
+            cure = f"name them: --map {name}_labels=KEY; or give the file that has them too, with --out"
+            raise UsageError(f"the embeddings {which} have no labels; {cure}")
         if embeddings:
             splits[name] = Split([item.array for item in embeddings], [item.array for item in labels])
     if "train" not in splits:

@@ -10,16 +10,18 @@ A name that starts with an underscore is no method but what several methods shar
 
 import dataclasses
 import importlib
-import importlib.util
 import pkgutil
-from difflib import get_close_matches
+import sys
+from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any
 
-from topkbench.errors import UsageError
+from topkbench import option_types
+from topkbench.errors import UsageError, did_you_mean
 from topkbench.losses._method import Method
-from topkbench.losses._scores import at_least_float32, check_scores
+from topkbench.losses._scores import check_scores
+from topkbench.ops.scores import at_least_float32
 
 __all__ = ["Method", "at_least_float32", "canonical", "check_scores", "find", "is_file", "load", "names", "options"]
 
@@ -44,7 +46,8 @@ def canonical(method: str) -> str:
     aliases = {alias: name for name in names() for alias in find(name).aliases}
     if method in aliases:
         return aliases[method]
-    raise UsageError(_unknown("method", method, [*names(), *aliases], "See 'topkbench methods'."))
+    near = did_you_mean(method, [*names(), *aliases]) or "."
+    raise UsageError(f"unknown method {method!r}{near} See 'topkbench methods'.")
 
 
 def is_file(method: str) -> bool:
@@ -84,50 +87,30 @@ def load(method: str, **chosen: Any) -> Method:
     >>> load("splitter_selection", m=8).m
     8
     """
-    known = options(method)
-    for option, value in chosen.items():
+    name, known = canonical(method), options(method)
+    for option in chosen:
         if option not in known:
-            cure = f"{canonical(method)} takes {', '.join(known) or 'no options'}."
-            raise UsageError(_unknown("option", option, list(known), cure))
-        _check_type(canonical(method), option, value, find(method))
+            near = did_you_mean(option, known)
+            raise UsageError(f"{name} has no option {option!r}{near or ';'} it takes {', '.join(known) or 'none'}")
+    option_types.check(find(method), chosen, name)
     try:
         return find(method)(**chosen)
     except (TypeError, ValueError) as error:
-        raise UsageError(f"{canonical(method)}: {error}") from error
-
-
-def _check_type(method: str, option: str, value: object, loss: type[Method]) -> None:
-    wanted = get_type_hints(loss)[option]
-    if not _fits(value, wanted):
-        shown = getattr(wanted, "__name__", None) or str(wanted)
-        raise UsageError(f"{method}: {option} = {value!r}; it takes {shown}")
-
-
-def _fits(value: object, wanted: Any) -> bool:
-    """Whether a value is of an annotated type: a plain one, a tuple of one, or a union."""
-    arguments = get_args(wanted)
-    if get_origin(wanted) is tuple:
-        return isinstance(value, list | tuple) and all(_fits(each, arguments[0]) for each in value)
-    if arguments:
-        return any(_fits(value, each) for each in arguments)
-    if isinstance(value, bool) or wanted is bool:
-        return isinstance(value, bool) and wanted is bool
-    return isinstance(value, float | int if wanted is float else wanted)
-
-
-def _unknown(kind: str, given: str, known: list[str], cure: str) -> str:
-    close = get_close_matches(given, known, n=1)
-    hint = f"; did you mean {close[0]!r}?" if close else ";"
-    return f"unknown {kind} {given!r}{hint} {cure}"
+        raise UsageError(f"{name}: {error}") from error
 
 
 def _from_file(path: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    if spec is None or spec.loader is None:
-        raise UsageError(f"{path} cannot be loaded as a Python module")
-    module = importlib.util.module_from_spec(spec)
     try:
-        spec.loader.exec_module(module)
+        return _executed(path, path.read_bytes())
     except Exception as error:
         raise UsageError(f"{path} fails on import: {type(error).__name__}: {error}") from error
+
+
+@lru_cache
+def _executed(path: Path, source: bytes) -> ModuleType:
+    """The module that a file's text makes; executed once, and again only where the text has changed."""
+    module = ModuleType(f"topkbench_user_{path.stem}")
+    module.__file__ = str(path)
+    sys.modules[module.__name__] = module  # where dataclasses look up annotations
+    exec(compile(source, str(path), "exec"), module.__dict__)  # noqa: S102 - the user's own file, by their own wish
     return module

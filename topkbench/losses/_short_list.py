@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from topkbench.losses._scores import at_least_float32
+from topkbench.ops.scores import finite
 
 
 def short_list(logits_BC: Tensor, target_B: Tensor, m: int | None) -> tuple[Tensor, Tensor]:
@@ -27,14 +27,10 @@ def short_list(logits_BC: Tensor, target_B: Tensor, m: int | None) -> tuple[Tens
     """
     classes = logits_BC.shape[-1]
     if m is None:
-        return _finite(logits_BC), target_B
+        return finite(logits_BC), target_B
     if m > classes:
         raise ValueError(f"m = {m} exceeds the {classes} classes; use m = {classes} or fewer, or none")
     label_B1 = target_B.unsqueeze(-1).long()
     others_BC = logits_BC.scatter(-1, label_B1, float("-inf"))
     best_BM = others_BC.topk(m - 1, dim=-1).values
-    return _finite(torch.cat([logits_BC.gather(-1, label_B1), best_BM], dim=-1)), torch.zeros_like(target_B)
-
-
-def _finite(scores: Tensor) -> Tensor:
-    return at_least_float32(scores).clamp(-1e18, 1e18)
+    return finite(torch.cat([logits_BC.gather(-1, label_B1), best_BM], dim=-1)), torch.zeros_like(target_B)

@@ -7,8 +7,9 @@ import torch
 from torch import Tensor
 
 from topkbench.losses._method import Method
-from topkbench.losses._scores import at_least_float32, check_scores
+from topkbench.losses._scores import check_scores
 from topkbench.losses._topk_cross_entropy import check_p_k
+from topkbench.ops.scores import at_least_float32
 from topkbench.problem import Problem
 
 

@@ -10,12 +10,13 @@ Legend: B batch, M wires, K ranks, P comparators of a layer.
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from math import pi, sqrt
+from math import inf, pi, sqrt
 
 import torch
 from torch import Tensor
 
 from topkbench.ops.networks import Network
+from topkbench.ops.scores import at_least_float32, check_labels, finite
 
 DISTRIBUTIONS = ("logistic", "logistic_phi", "gaussian", "reciprocal", "cauchy", "optimal")
 
@@ -35,7 +36,7 @@ def label_rank_distribution(
     matrix takes O(layers · M · k).
 
     Args:
-        scores_BM: scores, [..., B, M], floating point.
+        scores_BM: scores, [..., B, M], floating point; ±∞ counts as ±1e18, half precision becomes float32.
         label_B: the wire of each label, [..., B], integers in 0..M−1.
         layers: a network of `ops.networks` on M wires that brings the k largest to the last k wires.
         k: number of ranks, 1..M.
@@ -47,7 +48,7 @@ def label_rank_distribution(
         [..., B, K], index 0 = rank 1. A row sums to at most 1, to 1 where k = M.
 
     Raises:
-        ValueError: k, β or λ out of range, or an unknown distribution.
+        ValueError: k, β, λ or (on the CPU) a label out of range, an unknown distribution, or a network of more wires.
 
     >>> from topkbench.ops.networks import bitonic
     >>> scores = torch.tensor([[0.0, 1.0]])  # σ(1) = 0.7311
@@ -55,8 +56,9 @@ def label_rank_distribution(
     tensor([[0.7311, 0.2689]])
     """
     _require_ranks(k, scores_BM.shape[-1])
+    check_labels(label_B, scores_BM.shape[-1])
     wires = torch.arange(scores_BM.shape[-1], device=scores_BM.device)
-    one_hot_BM = (wires == label_B.unsqueeze(-1)).to(scores_BM.dtype)
+    one_hot_BM = (wires == label_B.unsqueeze(-1)).to(at_least_float32(scores_BM).dtype)
     carried_BM = carry(scores_BM, one_hot_BM.unsqueeze(0), layers, distribution, inverse_temperature, art_lambda)[0]
     return carried_BM[..., -k:].flip(-1)
 
@@ -92,7 +94,7 @@ def topk_matrix(
     """
     m = scores_BM.shape[-1]
     _require_ranks(k, m)
-    eye = torch.eye(m, dtype=scores_BM.dtype, device=scores_BM.device)
+    eye = torch.eye(m, dtype=at_least_float32(scores_BM).dtype, device=scores_BM.device)
     eye_MBM = eye.view(m, *(1,) * (scores_BM.ndim - 1), m).expand(m, *scores_BM.shape)
     carried_MBM = carry(scores_BM, eye_MBM, layers, distribution, inverse_temperature, art_lambda)
     return carried_MBM[..., -k:].movedim(0, -2)
@@ -124,7 +126,7 @@ def carry(
     """
     check_relaxation(distribution, inverse_temperature, art_lambda)
     # Wires come first, so that a layer selects and joins whole rows of memory.
-    state = torch.cat([scores_BM.unsqueeze(0), weights_RBM]).movedim(-1, 0)
+    state = torch.cat([finite(scores_BM).unsqueeze(0), weights_RBM]).movedim(-1, 0)
     plan = _plan(layers, scores_BM.shape[-1], scores_BM.device)
     for gather, pairs in plan.layers:
         state = state.index_select(0, gather)
@@ -217,7 +219,10 @@ class _Plan:
 
 
 @lru_cache(maxsize=64)
+@torch.inference_mode(False)  # what is cached under it could not be trained with later
 def _plan(network: Network, m: int, device: torch.device) -> _Plan:
+    if any(wire >= m for layer in network for pair in layer for wire in pair):
+        raise ValueError(f"the network has more wires than the {m} scores; build it for {m}")
     order = list(range(m))  # the wire that lies at each position
     layers = []
     for layer in network:
@@ -244,7 +249,7 @@ def check_relaxation(distribution: str, inverse_temperature: float, art_lambda: 
     """
     if distribution not in DISTRIBUTIONS:
         raise ValueError(f"unknown distribution {distribution!r}; one of {', '.join(DISTRIBUTIONS)}")
-    if not inverse_temperature > 0:
-        raise ValueError(f"inverse_temperature = {inverse_temperature} is not positive")
+    if not 0 < inverse_temperature < inf:
+        raise ValueError(f"inverse_temperature = {inverse_temperature} is not a positive number")
     if not 0 <= art_lambda < 1:
         raise ValueError(f"art_lambda = {art_lambda} is not in [0, 1)")

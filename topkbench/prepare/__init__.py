@@ -4,11 +4,11 @@ What is small and tells most comes first: labels are read and checked, shapes co
 sure of (`_contents`, `_target`). Then `_copy` moves the embeddings, and only a whole file gets its name.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from topkbench.errors import UsageError
+from topkbench.errors import TopkbenchError, UsageError
 from topkbench.prepare._contents import Contents, look
 from topkbench.prepare._copy import copy
 from topkbench.prepare._describe import describe, summary
@@ -19,7 +19,7 @@ from topkbench.prepare._target import partial
 from topkbench.progress import Progress, silent
 from topkbench.store import Store, Writer, is_store, open_store
 
-__all__ = ["Job", "Options", "describe", "plan", "prepare", "summary"]
+__all__ = ["Job", "Options", "describe", "plan", "prepare", "prepare_all", "summary"]
 
 
 def prepare(
@@ -59,6 +59,34 @@ def prepare(
         attributes = {**_origin(sources, hashes), "recipe": made_of}
         writer.seal(contents.n_classes, contents.class_ids, contents.class_names, attributes)
     return open_store(out)
+
+
+def prepare_all(
+    jobs: Sequence[Job],
+    options: Options,
+    *,
+    overwrite: bool = False,
+    progress: Progress = silent,
+    note: Callable[[str], None] = lambda _: None,
+) -> Iterator[Store]:
+    """Convert one set after the other, and go on where one fails.
+
+    Yields:
+        Each store as soon as it is whole.
+
+    Raises:
+        TopkbenchError: The last failure, once all the others are done; `note` was told of those before it.
+    """
+    failure: TopkbenchError | None = None
+    for job in jobs:
+        try:
+            yield prepare(job.sources, job.out, options, overwrite=overwrite, progress=progress, note=note)
+        except TopkbenchError as error:
+            if failure:
+                note(f"error: {failure}")
+            failure = error
+    if failure:
+        raise failure
 
 
 def _already(out: Path, made_of: str, note: Callable[[str], None]) -> Store:

@@ -11,6 +11,7 @@ from topkbench import classes, dumps
 from topkbench.classes import Classes
 from topkbench.dumps import roles
 from topkbench.dumps.arrays import Array
+from topkbench.dumps.guard import guard
 from topkbench.errors import DataError, UsageError
 from topkbench.prepare import _labels
 from topkbench.prepare._copy import Stream
@@ -61,7 +62,9 @@ def look(sources: Sequence[Path], options: Options, note: Callable[[str], None])
         DataError: Counts, dimensions or labels are wrong.
         UnsafeInputError: From the readers.
     """
-    found = roles.assign([dumps.read(source) for source in sources], options.mapping)
+    opened = [dumps.read(source) for source in sources]
+    with guard(", ".join(map(str, sources))):
+        found = roles.assign(opened, options.mapping)
     if found.unused:
         note(f"not taken along: {', '.join(found.unused)}")
     ids, names = classes.load(options.classes) if options.classes else _own_lists(found)

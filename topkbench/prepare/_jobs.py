@@ -5,9 +5,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from topkbench import dumps, store
-from topkbench.errors import UsageError
+from topkbench.errors import TopkbenchError, UsageError
 
-DATA = Path("data")
 _DEMO = Path(__file__).parent.parent / "demo" / "wordnet826.npz"
 _ENDINGS = (".h5", ".hdf5")
 _NOT_DATA = ("README.md",)
@@ -22,7 +21,7 @@ class Job(NamedTuple):
     out: Path
 
 
-def plan(given: Sequence[Path], out: Path | None, note: Note, data: Path = DATA) -> list[Job]:
+def plan(given: Sequence[Path], out: Path | None, note: Note, data: Path, *, overwrite: bool = False) -> list[Job]:
     """Say what is to be done.
 
     Args:
@@ -32,14 +31,16 @@ def plan(given: Sequence[Path], out: Path | None, note: Note, data: Path = DATA)
         out: The store, for one set.
         note: Told what is passed over, and why.
         data: The folder where stores go, and where dumps are looked for.
+        overwrite: Take dumps that have a store too.
 
     Raises:
-        UsageError: A file or folder is missing, holds no dump, or two sets would become the same store.
+        UsageError: A file or folder is missing, holds no dump, is given twice, or two sets would become one store.
+        DataError: A dump's store is damaged.
     """
     if out is not None:
         return [_together(given, out, note)]
     if not given:
-        return _everything(data, note)
+        return _everything(data, note, overwrite)
     return _distinct([Job(_files(path, note), _to(path, data)) for path in given])
 
 
@@ -48,29 +49,34 @@ def _together(given: Sequence[Path], out: Path, note: Note) -> Job:
         raise UsageError("--out needs the files that it is made of: topkbench prepare DUMP --out FILE")
     if out.suffix not in _ENDINGS:
         raise UsageError(f"--out {out} must end in {' or '.join(_ENDINGS)}")
-    return Job([file for path in given for file in _files(path, note)], out)
+    files = [file for path in given for file in _files(path, note)]
+    for i, file in enumerate(files):
+        if file.exists() and any(file.samefile(other) for other in files[:i]):
+            raise UsageError(f"{file} is given twice; its rows would be too")
+    return Job(files, out)
 
 
-def _everything(data: Path, note: Note) -> list[Job]:
+def _everything(data: Path, note: Note, overwrite: bool) -> list[Job]:
     """Every dump of the data folder without a store, or the demo set if there is nothing at all."""
     paths = _visible(data) if data.is_dir() else []
-    stores = [path for path in paths if store.is_store(path)]
-    new = [path for path in paths if path not in stores and not _to(path, data).exists()]
-    jobs = [Job(files, _to(path, data)) for path in new if (files := _readable(path, note))]
-    for path in paths:
-        if path not in stores and path == _to(path, data):
+    named = [path for path in paths if path.suffix == _ENDINGS[0]]
+    found = [Job(files, _to(path, data)) for path in paths if path not in named and (files := _readable(path, note))]
+    jobs = [job for job in _distinct(found) if overwrite or not _is_done(job)]
+    for path in named:
+        if path not in [job.out for job in found] and not store.is_store(path):
             note(f"{path} is no store, or a damaged one; if it is a dump: topkbench prepare {path} --out NAME.h5")
     if jobs:
-        return _distinct(jobs)
-    if stores:
-        note(f"all done: every dump in {data}/ has its store; there {_are(stores)}")
+        return jobs
+    if found or named:
+        note(f"all done: {data}/ has {', '.join(path.name for path in named)}; --overwrite prepares dumps anew")
         return []
     note(f"{data}/ holds no dump: preparing the demo set (definitions of WordNet nouns: text, not images)")
     return [Job([_DEMO], _to(_DEMO, data))]
 
 
-def _are(stores: Sequence[Path]) -> str:
-    return f"{'is' if len(stores) == 1 else 'are'} {', '.join(path.name for path in stores)}"
+def _is_done(job: Job) -> bool:
+    """Whether the store is there and whole, as far as can be told without reading all of it."""
+    return job.out.exists() and bool(store.open_store(job.out))
 
 
 def _distinct(jobs: list[Job]) -> list[Job]:
@@ -107,6 +113,8 @@ def _is_dump(path: Path, note: Note) -> bool:
     except UsageError as error:
         note(f"passed over: {error}")
         return False
+    except TopkbenchError:
+        return True  # it is one, though damaged or unsafe, as its own turn will tell
     return True
 
 
