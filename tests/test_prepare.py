@@ -358,7 +358,7 @@ def test_a_second_writer_is_refused(tmp_path, make):
 def test_room_is_checked_first(tmp_path, make, monkeypatch):
     usage = type("Usage", (), {"free": 3000})
     monkeypatch.setattr(_target.shutil, "disk_usage", lambda _: usage)
-    with pytest.raises(DataError, match="GB free; make room"):
+    with pytest.raises(DataError, match="MB free; make room"):
         make()
     assert leftovers(tmp_path) == []
 

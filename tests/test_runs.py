@@ -125,7 +125,7 @@ def crash_at(monkeypatch: pytest.MonkeyPatch, suffix: str) -> None:
 @pytest.mark.parametrize("suffix", ["ranks.npz", "record.json"])
 def test_a_save_that_fails_leaves_no_record_and_no_rubbish(tmp_path, monkeypatch, suffix):
     crash_at(monkeypatch, suffix)
-    with pytest.raises(DataError, match="No space left on device; make room"):
+    with pytest.raises(DataError, match="No space left on device; choose another folder, or make room"):
         runs.save(tmp_path, DONE, RANKS)
     assert "record.json" not in names(runs.folder(tmp_path, "wordnet826", DONE.run_id))
     assert not list(tmp_path.rglob("*.partial"))

@@ -17,6 +17,20 @@ QUICK = {"n_epochs": 2, "nloglr": 2.0, "batch_size": 50, "eval_every": 10}
 TOP_K = {"bitonic": {}, "splitter_selection": {"p_k": (0.25, 0.0, 0.75)}, "softmax_cross_entropy": {}}
 
 
+def write_loss(path: Path, body: str) -> str:
+    """A user's own method."""
+    path.write_text(
+        "from dataclasses import dataclass\n"
+        "from topkbench.losses import Method\n"
+        "print('a word on import')\n"
+        "@dataclass(frozen=True)\n"
+        "class Loss(Method):\n"
+        "    def __call__(self, logits, target, problem=None):\n"
+        f"        {body}\n"
+    )
+    return str(path)
+
+
 def run(data: Path, results: Path, method: str = "softmax_cross_entropy", **chosen: object) -> runs.Record:
     return train.train(data, results, method, {**QUICK, **chosen}).record
 
@@ -227,33 +241,34 @@ def test_diverged(blobs, tmp_path):
 
 def test_a_weight_spoilt_by_the_last_step_is_a_divergence(blobs, tmp_path):
     """Its loss was still finite: the gradient is not."""
-    own = tmp_path / "spoils.py"
-    own.write_text(
-        "from dataclasses import dataclass\n"
-        "from topkbench.losses import Method\n"
-        "@dataclass(frozen=True)\n"
-        "class Loss(Method):\n"
-        "    def __call__(self, logits, target, problem=None):\n"
-        "        return (logits.sum(-1) * 0).sqrt()\n"  # whose slope at 0 is infinite
-    )
+    own = write_loss(tmp_path / "spoils.py", "return (logits.sum(-1) * 0).sqrt()")  # whose slope at 0 is infinite
     with pytest.raises(RunError, match="diverged"):
-        run(blobs, tmp_path / "results", str(own), n_epochs=1, eval_every=1000, batch_size=1000)
+        run(blobs, tmp_path / "results", own, n_epochs=1, eval_every=1000, batch_size=1000)
 
 
 def test_a_failing_loss_leaves_a_failed_record(blobs, tmp_path):
-    own = tmp_path / "broken.py"
-    own.write_text(
-        "from dataclasses import dataclass\n"
-        "from topkbench.losses import Method\n"
-        "@dataclass(frozen=True)\n"
-        "class Loss(Method):\n"
-        "    def __call__(self, logits, target, problem=None):\n"
-        "        raise RuntimeError('no such luck')\n"
-    )
+    own = write_loss(tmp_path / "broken.py", "raise RuntimeError('no such luck')")
     with pytest.raises(RunError, match="RuntimeError: no such luck"):
-        run(blobs, tmp_path / "results", str(own))
+        run(blobs, tmp_path / "results", own)
     (record,), _ = runs.load_all(tmp_path / "results")
     assert (record.status, record.error) == ("failed", "RuntimeError: no such luck")
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [("logits.mean()", r"a tensor \[\]"), ("logits[..., :-1, 0]", "one loss a sample"), ("None", "nothing")],
+)
+def test_a_loss_of_the_wrong_shape_is_no_result(blobs, tmp_path, body, message):
+    own = write_loss(tmp_path / "shape.py", f"return {body}")
+    with pytest.raises(RunError, match=message):
+        run(blobs, tmp_path / "results", own)
+
+
+def test_options_without_effect(blobs, tmp_path):
+    one = run(blobs, tmp_path, "bitonic", distribution="cauchy")
+    with pytest.raises(UsageError, match=r"--art-lambda 0\.3 has no effect"):
+        run(blobs, tmp_path, "bitonic", distribution="cauchy", art_lambda=0.3)
+    assert run(blobs, tmp_path, "bitonic", art_lambda=0.3).run_id != one.run_id
 
 
 def test_a_changed_file_is_another_run(blobs, tmp_path):

@@ -136,9 +136,20 @@ class Rows:
 
 
 def rows_of(
-    split: Split, embeddings: Embeddings, index: Tensor | None, device: torch.device, dtype: torch.dtype
+    split: Split,
+    embeddings: Embeddings,
+    index: Tensor | None,
+    n_classes: int,
+    device: torch.device,
+    dtype: torch.dtype,
 ) -> Rows:
-    """The rows of a split that an index names, or all of them."""
+    """The rows of a split that an index names, or all of them.
+
+    Raises:
+        DataError: a label is out of range, which prepare has refused: the file has changed since.
+    """
+    if split.labels.min() < 0 or split.labels.max() >= n_classes:
+        raise DataError("labels out of range: the prepared file is damaged; see 'topkbench info FILE --verify'")
     labels = torch.from_numpy(np.array(split.labels, dtype=np.int64)).to(device)
     return Rows(embeddings, labels, torch.arange(len(labels)) if index is None else index, dtype)
 

@@ -110,6 +110,8 @@ def _locks(results: Path) -> str:
 
 
 def _nearest_folder(path: Path) -> Path:
+    if path.exists() and not path.is_dir():
+        raise OSError(f"{path} is no folder; choose another with --results")
     return next(folder for folder in (path.absolute(), *path.absolute().parents) if folder.is_dir())
 
 

@@ -27,7 +27,7 @@ def default_valid_size(rows: int, classes: int) -> int:
     >>> default_valid_size(1_281_167, 1000), default_valid_size(9_908, 826)
     (50000, 990)
     """
-    return min(100_000 if classes > 10_000 else 50_000, rows // 10)
+    return min(100_000 if classes > 10_000 else 50_000, max(1, rows // 10))
 
 
 def split(rows: int, valid_size: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:

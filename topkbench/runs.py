@@ -299,7 +299,7 @@ def _held(folder: Path) -> Iterator[None]:
         finally:
             os.close(descriptor)
     except OSError as error:
-        cure = "make room or choose another folder"
+        cure = "choose another folder, or make room"
         raise DataError(f"cannot write in {folder}: {error.strerror}; {cure}") from error
 
 

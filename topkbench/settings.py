@@ -113,7 +113,7 @@ class Settings:
         protocol = {key: value for key, value in asdict(self.protocol).items() if key not in _NOT_IDENTITY}
         return {
             "method": self.method,
-            "options": asdict(self.loss),
+            "options": {key: value for key, value in asdict(self.loss).items() if key not in self.loss.idle()},
             "head": HEAD,
             "optimizer": "adam",
             "protocol": protocol,
@@ -152,6 +152,9 @@ def resolve(
     option_types.check(Protocol, {option: values[option] for option in PROTOCOL_OPTIONS if option in values}, "train")
     _fit(values, origin, facts)
     loss = losses.load(method, **{option: values[option] for option in own})
+    for option in loss.idle():
+        if origin[option] == "user":
+            raise UsageError(f"{_flag(option)} {values[option]} has no effect beside the other options; leave it out")
     run = Protocol(**{option: values[option] for option in PROTOCOL_OPTIONS})
     source = hashlib.sha256(Path(method).read_bytes()).hexdigest()[:12] if losses.is_file(method) else None
     return Settings(name, loss, run, origin, source)

@@ -124,7 +124,7 @@ class Stack:
         # Splitting costs a copy of the scores' gradient, which a stack of one loss need not pay.
         parts = torch.split(scores_HBC, [heads for _, heads in groups]) if len(groups) > 1 else (scores_HBC,)
         losses = [
-            loss(part_HBC, y_B.expand(heads, -1), state).mean(-1) + loss.regulariser(state)
+            _one_a_sample(loss, part_HBC, y_B.expand(heads, -1), state).mean(-1) + loss.regulariser(state)
             for (loss, heads), part_HBC in zip(groups, parts, strict=True)
         ]
         return torch.cat(losses) if len(groups) > 1 else losses[0]
@@ -166,6 +166,15 @@ class Stack:
         return list(zip(torch.cat(ranks, -1), torch.cat(predictions, -1), strict=True))
 
 
+def _one_a_sample(loss: Method, scores_HBC: Tensor, y_HB: Tensor, state: Problem) -> Tensor:
+    """A user's loss may forget to leave the mean to the trainer, which would train on something else unnoticed."""
+    losses_HB: Tensor | None = loss(scores_HBC, y_HB, state)
+    if losses_HB is None or losses_HB.shape != y_HB.shape:
+        found = "nothing" if losses_HB is None else f"a tensor {list(losses_HB.shape)}"
+        raise TypeError(f"the loss gave {found}; it must give one loss a sample, {list(y_HB.shape)}")
+    return losses_HB
+
+
 def _record(run: Run, evaluation: Evaluation, loss: float) -> None:
     test = evaluation.test.accuracies if evaluation.test else None
     entry = {"epoch": evaluation.epoch, "step": evaluation.step, "loss": loss}
@@ -174,7 +183,8 @@ def _record(run: Run, evaluation: Evaluation, loss: float) -> None:
         run.selection.observe(evaluation)
     else:
         where = f"epoch {evaluation.epoch}, step {evaluation.step}"
-        run.error = f"diverged: loss or weights are not finite at {where}; try a larger --nloglr, a smaller rate"
+        cure = "try a larger --nloglr, or see that the data and the loss are finite"
+        run.error = f"diverged: loss or weights are not finite at {where}; {cure}"
 
 
 def _on_test(test: tuple[Tensor, Tensor] | None) -> OnTest | None:

@@ -132,7 +132,7 @@ def _split(store: Store, shared: settings.Protocol, generator: torch.Generator, 
         valid_index, train_index = protocol.split(rows, shared.valid_size, generator)
     plan = {"train": ("train", train_index), "valid": (valid_from, valid_index), "test": ("test", None)}
     rows_of = {
-        role: batches.rows_of(store.splits[name], held[name], index, device, dtype)
+        role: batches.rows_of(store.splits[name], held[name], index, store.n_classes, device, dtype)
         for role, (name, index) in plan.items()
     }
     return Splits(**rows_of)

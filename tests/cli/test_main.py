@@ -39,9 +39,12 @@ def test_every_command_helps_without_torch(topkbench, command):
         (["train", "--method", "bitonic", "surplus"], "surplus"),
         (["train", "--seed", "one"], "one"),
         (["train", "--top1-mode", "hard"], "hard"),
-        (["train", "--m", "few"], "few"),
+        (["train", "--m", "few"], "'few' is neither a whole number nor none"),
         (["train", "--p-k", ""], "--p-k"),
         (["train", "--p-k="], "--p-k"),
+        (["train", "--p-k=.5,,.5"], "--p-k"),
+        (["prepare", "--map", "train_labels=a", "--map", "train_labels=b"], "train_labels is mapped twice"),
+        (["prepare", "--split-seed", "-1"], "--split-seed -1"),
         (["train", "--method", "bitonic"], "no prepared data in data/; run: topkbench prepare"),
         (["train", "--data", "none.h5"], "no file none.h5"),
         (["train", "--data", "none.h5", "--set", "m"], "--set m: give NAME=VALUE"),
@@ -131,6 +134,6 @@ def test_two_lists_and_what_follows():
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("given", [["--p-k", "--seed", "1"], ["--p-k", ""], ["--p-k=", "--seed", "1"], ["--p-k", ","]])
+@pytest.mark.parametrize("given", [["--p-k", "--seed", "1"], ["--p-k", ""], ["--p-k", ".5,,.5"], ["--p-k", ","]])
 def test_a_list_without_a_value_is_left_to_the_parser(given):
     assert repeated(given, LISTS) == given

@@ -67,7 +67,7 @@ def test_bare_it_prints_the_table_and_nothing_else(call):
     assert (code, err) == (0, "")
     assert [" ".join(line.split()) for line in out.splitlines() if "[" in line] == [
         "softmax_cross_entropy [.2 .2 .2 .2 .2] 1 50.00 70.00",
-        "splitter_selection [.2 .2 .2 .2 .2] 3 62.00 ± 2.00 82.00 ± 2.00",
+        "splitter_selection [.2 .2 .2 .2 .2] 3 62.00 ± 2.00* 82.00 ± 2.00*",
     ]
     assert out.startswith("wordnet826\n")
     assert "\x1b" not in out
@@ -147,11 +147,9 @@ def test_unknown_values_are_one_line(call, option):
 def test_no_records_exit_with_2_and_say_where_and_what_to_do(call, results, name):
     (results.parent / "empty").mkdir()
     folder = results.parent / name
-    assert call("--results", name) == (
-        2,
-        "",
-        f"error: no finished run in {folder}; start with 'topkbench train --method softmax_cross_entropy'\n",
-    )
+    where = f"{folder}, which does not exist" if name == "missing" else folder
+    cure = "start with 'topkbench train --method softmax_cross_entropy'"
+    assert call("--results", name) == (2, "", f"error: no finished run in {where}; {cure}\n")
 
 
 def test_the_environment_names_the_results_folder(call, results, monkeypatch):

@@ -26,7 +26,7 @@ def test_p_k_reaches_the_loss(topkbench, blobs):
 
 def test_every_option_reaches_the_record(topkbench, blobs):
     options = {
-        "--seed": 3, "--m": "none", "--inverse-temperature": 2, "--distribution": "cauchy", "--art-lambda": 0.25,
+        "--seed": 3, "--m": "none", "--inverse-temperature": 2, "--distribution": "logistic_phi", "--art-lambda": 0.25,
         "--top1-mode": "smce", "--valid-size": 100, "--eval-every": 7, "--eval-test": "always", "--device": "cpu",
         "--residency": "mmap", "--precision": "high",
     }  # fmt: skip
@@ -36,7 +36,7 @@ def test_every_option_reaches_the_record(topkbench, blobs):
     assert done.returncode == 0, done.stderr
     config = json.loads(done.stdout)["config"]
     assert config == {
-        "method": "splitter_selection", "p_k": [0, 1], "m": None, "top1_mode": "smce", "distribution": "cauchy",
+        "method": "splitter_selection", "p_k": [0, 1], "m": None, "top1_mode": "smce", "distribution": "logistic_phi",
         "inverse_temperature": 2, "art_lambda": 0.25, "n_epochs": 2, "nloglr": 2, "batch_size": 50, "seed": 3,
         "valid_size": 100, "hidden_dims": [24, 20], "apply_relu": True, "apply_dropout": True, "eval_every": 7,
         "eval_test": "always", "precision": "high", "device": "cpu", "residency": "mmap",

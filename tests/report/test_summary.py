@@ -38,9 +38,9 @@ def test_nothing_left_out_is_nothing_said(run, tmp_path):
 def test_no_records_say_where_and_what_to_do(tmp_path, name):
     with pytest.raises(UsageError) as caught:
         report.build(tmp_path / name)
-    assert str(caught.value) == (
-        f"no finished run in {(tmp_path / name).resolve()}; start with 'topkbench train --method softmax_cross_entropy'"
-    )
+    where = f"{(tmp_path / name).resolve()}{', which does not exist' if name == 'missing' else ''}"
+    cure = "start with 'topkbench train --method softmax_cross_entropy'"
+    assert str(caught.value) == f"no finished run in {where}; {cure}"
 
 
 def test_no_run_that_is_done_says_what_there_is_instead(run, tmp_path):

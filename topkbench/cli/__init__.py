@@ -4,6 +4,8 @@ Heavy imports live inside the commands, so that `--help` answers at once.
 """
 
 import sys
+from importlib import metadata
+from typing import Annotated
 
 import typer
 
@@ -11,11 +13,27 @@ from topkbench.cli import _errors, doctor, info, methods, prepare, report, train
 
 app = typer.Typer(
     name="topkbench",
-    help="Measure top-k classification losses on precomputed embeddings: prepare, train, report.",
     epilog="Any command takes --debug, which shows the traceback of an error.",
     add_completion=False,
     rich_markup_mode=None,
 )
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"topkbench {metadata.version('topkbench')}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", is_eager=True, callback=_print_version)
+    ] = False,
+) -> None:
+    """Measure top-k classification losses on precomputed embeddings: prepare, train, report."""
+
+
 for command in (prepare, info, train, report, methods, doctor):
     command.register(app)
 

@@ -35,10 +35,10 @@ def repeated(arguments: list[str], options: tuple[str, ...]) -> list[str]:
         if name in options:
             option = name
             if equals:
-                rewritten += _each(option, joined) or [argument]
+                rewritten += _each(option, joined)
             else:
                 rewritten.append(option)  # its value follows; without one the parser says what is missing
-        elif option and _parts(argument) and all(map(_NUMBER.match, _parts(argument))):
+        elif option and all(map(_NUMBER.match, _parts(argument))):
             if rewritten[-1] == option:
                 rewritten.pop()
             rewritten += _each(option, argument)
@@ -53,4 +53,4 @@ def _each(option: str, joined: str) -> list[str]:
 
 
 def _parts(joined: str) -> list[str]:
-    return [part.strip() for part in joined.split(",") if part.strip()]
+    return [part.strip() for part in joined.split(",")]

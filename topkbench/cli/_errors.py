@@ -43,7 +43,8 @@ def _line_and_code(error: Exception, arguments: Sequence[str]) -> tuple[str, int
         return str(error), error.exit_code
     # Typer's own usage errors; which Click they come from differs between Typer's versions, their form does not.
     if format_message := getattr(error, "format_message", None):
-        return f"{_with_value(format_message(), arguments)} See 'topkbench --help'.", 2
+        command = f"topkbench {arguments[0]}" if arguments[0].isalpha() else "topkbench"
+        return f"{_with_value(format_message(), arguments)} See '{command} --help'.", 2
     if isinstance(error, MemoryError):
         return "out of memory: close other programs or use a smaller --batch-size", 4
     kind = type(error).__name__

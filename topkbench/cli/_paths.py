@@ -16,7 +16,9 @@ def data_file(given: Path | None) -> Path:
     """
     if given:
         return given
-    found = sorted(DATA.glob("*.h5"))
+    from topkbench.store import is_store
+
+    found = [path for path in sorted(DATA.glob("*.h5")) if is_store(path)]
     if len(found) == 1:
         return found[0]
     if not found:

@@ -21,17 +21,18 @@ def console(*, plain: bool = False) -> Console:
 
 def draw(report: Report, console: Console) -> str:
     """Draw one table a data set, its best in bold, and the caption under the last."""
+    mark = "" if console.is_terminal else "*"  # where there is no bold
     with console.capture() as captured:
         for name, part in report.table.groupby("data set"):
             # crop would cut figures off at the edge of a narrow terminal
             console.print(Text(str(name), style="bold"))
-            console.print(_drawn(part.drop(columns="data set")), crop=False)
+            console.print(_drawn(part.drop(columns="data set"), mark), crop=False)
             console.print()
-        console.print(Text(report.caption, style="dim"))
+        console.print(Text(report.caption.replace("Bold:", f"{mark or 'Bold'}:"), style="dim"))
     return captured.get()
 
 
-def _drawn(rows: pd.DataFrame) -> Table:
+def _drawn(rows: pd.DataFrame, mark: str) -> Table:
     drawn = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
     for header in rows.columns:
         side: JustifyMethod = "left" if header in _TEXT else "right"
@@ -40,5 +41,5 @@ def _drawn(rows: pd.DataFrame) -> Table:
         drawn.add_column(header, justify=side, overflow="fold", min_width=least, no_wrap=whole)
     for row in rows.to_numpy():
         # Text, not str: rich would read [.2 .2 .6] as markup
-        drawn.add_row(*(Text(cell, style="bold" if isinstance(cell, Best) else "") for cell in row))
+        drawn.add_row(*(Text(cell + mark, style="bold") if isinstance(cell, Best) else Text(cell) for cell in row))
     return drawn

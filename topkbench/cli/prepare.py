@@ -62,8 +62,12 @@ def _mapping(pairs: list[str]) -> dict[str, str]:
     >>> _mapping(["train_labels=y=1"])
     {'train_labels': 'y=1'}
     """
+    mapping: dict[str, str] = {}
     for pair in pairs:
         role, _, key = pair.partition("=")
         if not role or not key:
             raise UsageError(f"--map {pair!r} must be ROLE=KEY, as train_embeddings=features")
-    return dict(pair.split("=", 1) for pair in pairs)
+        if role in mapping:
+            raise UsageError(f"{role} is mapped twice, to {mapping[role]!r} and {key!r}; give it once")
+        mapping[role] = key
+    return mapping

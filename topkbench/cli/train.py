@@ -2,6 +2,7 @@
 
 import sys
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -25,6 +26,8 @@ def register(app: typer.Typer) -> None:
 
 
 def _count_or_none(text: str) -> int | str:
+    if text != "none" and not text.isdecimal():
+        raise typer.BadParameter(f"{text!r} is neither a whole number nor none")
     return text if text == "none" else int(text)
 
 
@@ -70,7 +73,11 @@ def train(
     force: Annotated[bool, Option("--force", help="Run it anew though it is done.")] = False,
     as_json: Annotated[bool, Option("--json", help="Print the run's record.")] = False,
 ) -> None:
-    """Train a head with one method; the record goes to results/DATASET/RUN_ID/."""
+    """Train a head with one method; the record goes to results/DATASET/RUN_ID/.
+
+    What is not given takes the value that is known for the data set and method (`topkbench methods NAME`), else that of
+    the papers on ImageNet; the record names each value's origin.
+    """
     path = _paths.data_file(data)
     from topkbench import settings
     from topkbench import train as library
@@ -78,8 +85,8 @@ def train(
     chosen = settings.with_own(_given(context.params), _assignments(extra or []))
 
     outcome = library.train(path, results, method, chosen, preset=preset, force=force, progress=_progress.progress)
-    if outcome.was_done:
-        sys.stderr.write(f"already done: {outcome.folder}; --force runs it anew\n")
+    for note in _notes(outcome):
+        sys.stderr.write(note + "\n")
     typer.echo(outcome.record.to_json() if as_json else _line(outcome))
 
 
@@ -100,6 +107,14 @@ def _assignments(pairs: list[str]) -> dict[str, Any]:
         except tomllib.TOMLDecodeError:
             chosen[name] = value
     return chosen
+
+
+def _notes(outcome: "Outcome") -> Iterator[str]:
+    if outcome.was_done:
+        yield f"already done: {outcome.folder}; --force runs it anew"
+    elif outcome.record.origin["nloglr"] == "defaults/protocol":
+        rate = f"--nloglr {outcome.record.config['nloglr']:g}"
+        yield f"note: {rate} is the papers' for ImageNet; no other is known for these data, so search for theirs"
 
 
 def _line(outcome: "Outcome") -> str:

@@ -8,6 +8,7 @@ A method's module holds one frozen dataclass `Loss`, whose fields are its option
 A name that starts with an underscore is no method but what several methods share.
 """
 
+import contextlib
 import dataclasses
 import importlib
 import pkgutil
@@ -101,8 +102,9 @@ def load(method: str, **chosen: Any) -> Method:
 
 def _from_file(path: Path) -> ModuleType:
     try:
-        return _executed(path, path.read_bytes())
-    except Exception as error:
+        with contextlib.redirect_stdout(sys.stderr):  # stdout carries results alone
+            return _executed(path, path.read_bytes())
+    except (Exception, SystemExit) as error:
         raise UsageError(f"{path} fails on import: {type(error).__name__}: {error}") from error
 
 

@@ -28,6 +28,10 @@ class Method:
         """The loss of each sample: [..., B, C] scores, [..., B] labels -> [..., B]."""
         raise NotImplementedError
 
+    def idle(self) -> tuple[str, ...]:
+        """Options that have no effect beside the values of the others."""
+        return ()
+
     def regulariser(self, problem: Problem) -> Tensor:
         """A term added once a step, []."""
         return torch.zeros(())

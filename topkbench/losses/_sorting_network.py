@@ -30,6 +30,10 @@ class SortingNetwork(TopKCrossEntropy):
         super().__post_init__()
         diffsort.check_relaxation(self.distribution, self.inverse_temperature, self.art_lambda)
 
+    def idle(self) -> tuple[str, ...]:
+        """art_lambda, unless the distribution is logistic_phi."""
+        return () if self.distribution == "logistic_phi" else ("art_lambda",)
+
     def network(self, m: int, k: int) -> Network:
         """A network on m wires that brings the k largest to the last k."""
         raise NotImplementedError

@@ -38,9 +38,9 @@ class TopKCrossEntropy(Method):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "p_k", check_p_k(self.p_k))
-        if self.m is not None and self.m < max(2, len(self.p_k)):
+        if self.m is not None and self.m < len(self.p_k):
             k = len(self.p_k)
-            raise ValueError(f"m = {self.m} is below {max(2, k)}, with {k} values of p_k; give a larger m or fewer")
+            raise ValueError(f"m = {self.m} is below k = {k}, the number of p_k; give a larger m or fewer values")
         if self.top1_mode not in TOP1_MODES:
             raise ValueError(f"unknown top1_mode {self.top1_mode!r}; one of {', '.join(TOP1_MODES)}")
 

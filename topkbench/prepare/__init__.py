@@ -48,6 +48,9 @@ def prepare(
         UnsafeInputError: A dump would execute code, or hides what it holds.
     """
     made_of = recipe(sources, options)
+    for source in sources:
+        if is_store(source):
+            raise UsageError(f"{source} is prepared already; train on it with --data, or give the dump that it is of")
     if out.exists() and any(source.samefile(out) for source in sources):
         raise UsageError(f"{out} is the dump itself; name another file with --out")
     if out.exists() and not overwrite:

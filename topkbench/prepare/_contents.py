@@ -76,7 +76,8 @@ def look(sources: Sequence[Path], options: Options, note: Callable[[str], None])
     if ids is None and (known := _guess(n_classes, len(labels["train"]), note)):
         ids, names = known.ids, names or known.names
     _tell_empty(labels["train"], n_classes, note)
-    streams, labels = _divide(embeddings, labels, options)
+    with guard(", ".join(map(str, sources))):
+        streams, labels = _divide(embeddings, labels, options)
     return Contents(streams, labels, _dtype(embeddings, options.dtype), n_classes, ids, names)
 
 
@@ -120,8 +121,8 @@ def _divide(
         return list(streams.values()), labels
     if options.test_fraction is None:
         raise UsageError(
-            "the dump has no test split: make one of the training rows with --test-fraction .1, "
-            "or name its keys with --map test_embeddings=KEY --map test_labels=KEY"
+            "there is no test split: make one of the training rows with --test-fraction .1, name its keys "
+            "with --map test_embeddings=KEY --map test_labels=KEY, or give all files of the set with --out"
         )
     train = labels["train"]
     test = stratified(train, options.test_fraction, options.split_seed)

@@ -13,6 +13,8 @@ from topkbench.prepare import _labels
 from topkbench.prepare._labels import Labels
 from topkbench.store import SCHEMA, Store, is_store, open_store
 
+_TOLD_ELSEWHERE = ("schema", "n_classes", "dim", "recipe")
+
 
 def summary(store: Store) -> dict[str, Any]:
     """Sum up a store in one line: path, rows by split, classes, dimension, type and checksum."""
@@ -57,7 +59,7 @@ def _of_store(store: Store) -> dict[str, Any]:
         "class_ids": store.class_ids is not None,
         "class_names": store.class_names is not None,
         "checksum": store.checksum,
-        **{key: value for key, value in store.attributes.items() if key not in ("schema", "n_classes", "dim")},
+        **{key: value for key, value in store.attributes.items() if key not in _TOLD_ELSEWHERE},
     }
 
 

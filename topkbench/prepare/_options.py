@@ -34,6 +34,8 @@ class Options:
     def __post_init__(self) -> None:
         if self.dtype not in DTYPES:
             raise UsageError(f"unknown dtype {self.dtype!r}; choose one of {', '.join(DTYPES)}")
+        if self.split_seed < 0:
+            raise UsageError(f"--split-seed {self.split_seed}: it must be at least 0")
 
 
 def recipe(sources: Sequence[Path], options: Options) -> str:

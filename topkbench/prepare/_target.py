@@ -82,7 +82,7 @@ def _check_room(out: Path, size: int) -> None:
     free = shutil.disk_usage(out.parent).free
     if size + _SLACK > free:
         raise DataError(
-            f"{out} needs {size / 1e9:.2f} GB and its disk has {free / 1e9:.2f} GB free; "
+            f"{out} needs {size / 1e6:,.1f} MB and its disk has {free / 1e6:,.1f} MB free; "
             f"make room, or name another disk with --out"
         )
 

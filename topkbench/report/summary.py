@@ -38,7 +38,8 @@ def build(results: Path, select: runs.Rule = "per_metric") -> Report:
     if folded.empty:
         found = "".join(f" ({note})" for note in notes)
         cure = "start with 'topkbench train --method softmax_cross_entropy'"
-        raise UsageError(f"no finished run in {results.resolve()}{found}; {cure}")
+        where = f"{results.resolve()}{'' if results.is_dir() else ', which does not exist'}"
+        raise UsageError(f"no finished run in {where}{found}; {cure}")
     return Report(folded, table(folded), caption(folded), notes)
 
 

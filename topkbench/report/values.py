@@ -5,13 +5,13 @@ from typing import Any
 
 
 def show(value: Any) -> str:
-    """Write a setting briefly: numbers without needless digits, lists joined by commas, nothing as "none".
+    """Write a setting briefly: numbers without needless digits, lists joined by commas, none and nothing as "none".
 
     >>> show(2.0), show((64, 32)), show(None), show("logistic_phi")
     ('2', '64,32', 'none', 'logistic_phi')
     """
     if isinstance(value, tuple):
-        return ",".join(map(show, value))
+        return ",".join(map(show, value)) or "none"
     if isinstance(value, float) and not math.isnan(value):
         return f"{value:.12g}"
     return "none" if value is None or isinstance(value, float) else str(value)  # pandas' NaN: no such option
