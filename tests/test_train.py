@@ -126,6 +126,28 @@ def test_float32_softmax_agrees_at_every_evaluation(demo, tmp_path):
     assert [entry["valid"]["top1"] for entry in history] == pytest.approx(found, abs=0.002)
 
 
+def test_a_stack_of_unlike_losses_and_rates_trains_each_as_alone(blobs):
+    """In float64, 40 steps: each head's weights are those of its run alone."""
+    store = open_store(blobs)
+
+    def members(*runs: tuple[str, float]) -> list[settings.Settings]:
+        base = {**QUICK, "device": "cpu", "residency": "ram", "precision": "float64"}
+        return [settings.resolve(m, {**base, "nloglr": rate}, train.facts(store)) for m, rate in runs]
+
+    wanted = [("softmax_cross_entropy", 2.0), ("softmax_cross_entropy", 3.0), ("splitter_selection", 3.0)]
+    together = train.build(store, members(*wanted))
+    together.train(silent)
+    for at, one in enumerate(wanted):
+        alone = train.build(store, members(one))
+        alone.train(silent)
+        for stacked, single in zip(together.head.parameters(), alone.head.parameters(), strict=True):
+            torch.testing.assert_close(stacked[at], single[0], rtol=0, atol=1e-9)
+        assert together.runs[at].selection.selected() == alone.runs[0].selection.selected()
+        assert [e["test"] for e in together.runs[at].history] == [e["test"] for e in alone.runs[0].history]
+    with pytest.raises(ValueError, match="share their protocol"):
+        train.build(store, [*members(*wanted), settings.resolve("bitonic", {"device": "cpu"}, train.facts(store))])
+
+
 @pytest.mark.parametrize("method", TOP_K)
 def test_the_same_result_wherever_the_data_lie(blobs, tmp_path, method):
     """On a CPU auto, device and ram hold the same tensor; mmap reads the file as it goes."""

@@ -81,8 +81,11 @@ def build(store: Store, members: Sequence[Settings]) -> Stack:
     Raises:
         UsageError: the data have no test split, or lack what a method needs.
         DataError: the embeddings do not fit where they were told to be.
+        ValueError: the runs differ in more than method, options and learning rate.
     """
     shared = members[0].protocol
+    if any(replace(member.protocol, nloglr=shared.nloglr) != shared for member in members):
+        raise ValueError("runs of one stack share their protocol, all but the learning rate")
     device = torch.device(shared.device)
     if device.type == "cpu":
         keep_freed_memory()
