@@ -1,5 +1,6 @@
 """Small data sets that several tests train on."""
 
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,12 @@ DEMO = Path(topkbench.__file__).parent / "demo" / "wordnet826.npz"
 def one_thread() -> None:
     """Two threads on a busy machine wait for each other longer than one computes."""
     torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def heed_ctrl_c() -> None:
+    """A shell starts what runs in its background deaf to Ctrl-C, and so would be what the tests start."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
