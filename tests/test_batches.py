@@ -54,7 +54,7 @@ def test_what_does_not_fit_says_so(monkeypatch, blobs):
         raise MemoryError
 
     embeddings = open_store(blobs).splits["train"].embeddings
-    monkeypatch.setattr(torch, "empty", full)
+    monkeypatch.setattr(np, "array", full)
     with pytest.raises(DataError, match="do not fit with --residency ram; use --residency mmap"):
         batches.hold(embeddings, "ram", CPU)
 

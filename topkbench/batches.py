@@ -42,11 +42,7 @@ class Held:
     """All rows in one tensor, in memory or on the device."""
 
     def __init__(self, embeddings: npt.NDArray[np.floating], home: torch.device, device: torch.device) -> None:
-        dtype = torch.from_numpy(np.empty(0, embeddings.dtype)).dtype
-        self._rows_ND = torch.empty(embeddings.shape, dtype=dtype, device=home)
-        for start in range(0, len(embeddings), _ROWS_A_COPY):  # never the whole of it in memory on the way to a GPU
-            block = np.array(embeddings[start : start + _ROWS_A_COPY])
-            self._rows_ND[start : start + len(block)] = torch.from_numpy(block)
+        self._rows_ND = _in_memory(embeddings) if home.type == "cpu" else _on_device(embeddings, home)
         self._device = device
         self.home = home
         self.waits = home != device
@@ -54,6 +50,21 @@ class Held:
     def take(self, index_B: Tensor) -> Tensor:
         """The rows of an index, gathered where they are held."""
         return self._rows_ND.index_select(0, index_B).to(self._device, non_blocking=True)
+
+
+def _in_memory(embeddings: npt.NDArray[np.floating]) -> Tensor:
+    """NumPy asks for huge pages, torch does not: they make gathering rows at random faster."""
+    return torch.from_numpy(np.array(embeddings))
+
+
+def _on_device(embeddings: npt.NDArray[np.floating], home: torch.device) -> Tensor:
+    """Block by block: the host's memory may be smaller than the device's."""
+    dtype = torch.from_numpy(np.empty(0, embeddings.dtype)).dtype
+    rows_ND = torch.empty(embeddings.shape, dtype=dtype, device=home)
+    for start in range(0, len(embeddings), _ROWS_A_COPY):
+        block = np.array(embeddings[start : start + _ROWS_A_COPY])
+        rows_ND[start : start + len(block)] = torch.from_numpy(block)
+    return rows_ND
 
 
 class Mapped:
