@@ -35,7 +35,7 @@ class Embeddings(Protocol):
     """Whether gathering may wait for a disk or a copy, so that it pays to do it ahead of the step."""
 
     def take(self, index_B: Tensor) -> Tensor:
-        """The rows of an index, [B, D] in the stored type, on the device."""
+        """The rows of an index, [B, D] in the stored type, on the device; they hold until the next are taken."""
 
 
 class Held:
@@ -46,10 +46,15 @@ class Held:
         self._device = device
         self.home = home
         self.waits = home != device
+        self._taken_BD = self._rows_ND[:0]
 
     def take(self, index_B: Tensor) -> Tensor:
-        """The rows of an index, gathered where they are held."""
-        return self._rows_ND.index_select(0, index_B).to(self._device, non_blocking=True)
+        """The rows of an index, gathered where they are held; on the device always into the same memory."""
+        if self.waits:
+            return self._rows_ND.index_select(0, index_B).to(self._device, non_blocking=True)
+        if len(self._taken_BD) != len(index_B):
+            self._taken_BD = self._rows_ND.new_empty(len(index_B), self._rows_ND.shape[1])
+        return torch.index_select(self._rows_ND, 0, index_B, out=self._taken_BD)
 
 
 def _in_memory(embeddings: npt.NDArray[np.floating]) -> Tensor:
@@ -131,7 +136,10 @@ class Rows:
         return len(self.index)
 
     def batches(self, order: Tensor, size: int, *, drop_last: bool) -> Iterator[tuple[Tensor, Tensor]]:
-        """Embeddings [B, D] and labels [B] on the device, batch by batch along an order of these rows."""
+        """Embeddings [B, D] and labels [B] on the device, batch by batch along an order of these rows.
+
+        A batch holds until the next is asked for, which may come to lie in its place.
+        """
         index = self.index[order]
         chunks = torch.split(index.to(self.embeddings.home), size)
         chunks = chunks[: len(index) // size] if drop_last else chunks

@@ -76,6 +76,7 @@ class Stack:
         self._optimizer = _optimizer(self._views, [10**-s.protocol.nloglr for s in settings])
         self._row_bytes = splits.train.dtype.itemsize * (dims[0] + len(settings) * sum(dims[1:]))
         self._loss_sum_H = torch.zeros(len(settings), device=device, dtype=splits.train.dtype)
+        self._ones_H = torch.ones_like(self._loss_sum_H)
         self._steps_summed = 0
 
     @property
@@ -111,7 +112,7 @@ class Stack:
         with _scoring(self._shared.precision, self._device):
             scores_HBC = self.head(x_BD)
         losses_H = self._losses(scores_HBC, y_B)
-        losses_H.sum().backward()  # type: ignore[no-untyped-call]
+        losses_H.backward(self._ones_H)  # type: ignore[no-untyped-call] # of their sum: heads share no parameter
         self._views.hand_over_gradients()
         self._optimizer.step()
         self._loss_sum_H += losses_H.detach()
