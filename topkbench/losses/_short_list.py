@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from topkbench.ops.scores import finite
+from topkbench.ops.selection import largest
 
 
 def short_list(logits_BC: Tensor, target_B: Tensor, m: int | None) -> tuple[Tensor, Tensor]:
@@ -30,7 +31,13 @@ def short_list(logits_BC: Tensor, target_B: Tensor, m: int | None) -> tuple[Tens
         return finite(logits_BC), target_B
     if m > classes:
         raise ValueError(f"m = {m} exceeds the {classes} classes; use m = {classes} or fewer, or none")
-    label_B1 = target_B.unsqueeze(-1).long()
-    others_BC = logits_BC.scatter(-1, label_B1, float("-inf"))
-    best_BM = others_BC.topk(m - 1, dim=-1).values
-    return finite(torch.cat([logits_BC.gather(-1, label_B1), best_BM], dim=-1)), torch.zeros_like(target_B)
+    index_BM = _index(logits_BC.detach(), target_B.unsqueeze(-1).long(), m)
+    return finite(logits_BC.gather(-1, index_BM)), torch.zeros_like(target_B)
+
+
+def _index(logits_BC: Tensor, label_B1: Tensor, m: int) -> Tensor:
+    """The classes of the short-list: the best m without the label, or without the last where it is not among them."""
+    best_BM = largest(logits_BC, m).indices
+    is_past_label_BM = (best_BM == label_B1).cummax(-1).values
+    others_BM = torch.where(is_past_label_BM[..., :-1], best_BM[..., 1:], best_BM[..., :-1])
+    return torch.cat([label_B1, others_BM], dim=-1)

@@ -8,6 +8,7 @@ from torch import Tensor
 from topkbench.losses._topk_cross_entropy import TopKCrossEntropy
 from topkbench.ops import diffsort
 from topkbench.ops.networks import Network
+from topkbench.ops.relaxation import Relaxation
 
 
 @dataclass(frozen=True)
@@ -15,7 +16,7 @@ class SortingNetwork(TopKCrossEntropy):
     """The label's ranks out of a relaxed comparator network (Petersen et al. 2021, 2022).
 
     Attributes:
-        distribution: what relaxes a comparator; one of `ops.diffsort.DISTRIBUTIONS`.
+        distribution: what relaxes a comparator; one of `ops.relaxation.DISTRIBUTIONS`.
         inverse_temperature: β > 0; the larger, the harder the comparators.
         art_lambda: λ in [0, 1) of logistic_phi; other distributions do not use it.
     """
@@ -28,7 +29,7 @@ class SortingNetwork(TopKCrossEntropy):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        diffsort.check_relaxation(self.distribution, self.inverse_temperature, self.art_lambda)
+        Relaxation(self.distribution, self.inverse_temperature, self.art_lambda)  # which refuses what has no meaning
 
     def idle(self) -> tuple[str, ...]:
         """art_lambda, unless the distribution is logistic_phi."""

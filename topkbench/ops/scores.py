@@ -1,5 +1,7 @@
 """What operators and losses ask of scores and labels."""
 
+from math import inf
+
 import torch
 from torch import Tensor
 
@@ -31,3 +33,23 @@ def check_labels(label: Tensor, classes: int) -> None:
         low, high = (int(end) for end in label.aminmax())
         if low < 0 or high >= classes:
             raise ValueError(f"target holds {low if low < 0 else high}, but the classes are 0..{classes - 1}")
+
+
+def require_ranks(k: int, m: int) -> None:
+    """Refuse more ranks than there are scores, or none.
+
+    Raises:
+        ValueError: k is not in 1..m.
+    """
+    if not 1 <= k <= m:
+        raise ValueError(f"k = {k} is not between 1 and the {m} scores")
+
+
+def require_positive(value: float, name: str) -> None:
+    """Refuse a temperature that is none.
+
+    Raises:
+        ValueError: not a positive, finite number.
+    """
+    if not 0 < value < inf:
+        raise ValueError(f"{name} = {value} is not a positive number")

@@ -1,0 +1,29 @@
+"""Top-k cross-entropy through SoftSort."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from torch import Tensor
+
+from topkbench.losses._soft_permutation import SoftPermutation
+from topkbench.ops import softsort
+
+
+@dataclass(frozen=True)
+class Loss(SoftPermutation):
+    """Relax the ranks of the short-list by SoftSort (Prillo & Eisenschlos 2020); ask for the label's.
+
+    The loss is `TopKCrossEntropy`'s, P the matrix of `ops.softsort.permutation`, τ = 1 / inverse_temperature
+    (Petersen et al. 2022, §4).
+
+    >>> import torch
+    >>> loss = Loss(p_k=(0.0, 1.0), m=3, top1_mode="sort")
+    >>> loss(torch.tensor([[9.0, 0.0, 0.0, 8.0]]), torch.tensor([0])) < 0.1
+    tensor([True])
+    """
+
+    paper: ClassVar[str] = "Prillo & Eisenschlos 2020"
+
+    def label_rank_distribution(self, scores_BM: Tensor, label_B: Tensor, k: int) -> Tensor:
+        """[..., B, M], [..., B] -> [..., B, K], by `ops.softsort`."""
+        return softsort.label_rank_distribution(scores_BM, label_B, k, 1 / self.inverse_temperature)
