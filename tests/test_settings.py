@@ -31,6 +31,29 @@ def test_the_user_overrides_the_preset_which_overrides_the_data_sets_defaults():
     }  # fmt: skip
 
 
+@pytest.mark.parametrize(("size", "m", "nloglr", "n_epochs"), [("1k", 16, 4.5, 20), ("21k", 50, 4.0, 40)])
+@pytest.mark.parametrize(
+    ("method", "p_k", "expected"),
+    [
+        ("softmax_cross_entropy", None, {}),
+        ("bitonic", (0.5, 0, 0, 0, 0.5), {"distribution": "logistic_phi", "art_lambda": 0.5}),
+        ("bitonic__non_sparse", (1.0, 0, 0, 0, 0), {"inverse_temperature": 1.0}),
+        ("splitter_selection", (0.2,) * 5, {"inverse_temperature": 1.0, "distribution": "logistic_phi"}),
+        ("neuralsort", (0.25, 0, 0, 0, 0.75), {"inverse_temperature": 0.5}),
+        ("softsort", (0.1, 0, 0, 0, 0.9), {"inverse_temperature": 0.5}),
+    ],
+)  # fmt: skip
+def test_the_papers_tables_2_and_3(size, m, nloglr, n_epochs, method, p_k, expected):
+    facts = {"n_train": 11_000_000, "n_classes": 10_450, "dim": 2048} if size == "21k" else IMAGENET
+    found = settings.resolve(method, {"p_k": p_k} if p_k else {}, facts, preset=f"difftopk/tables2+3-{size}")
+    assert (found.protocol.nloglr, found.protocol.n_epochs) == (nloglr, n_epochs)
+    if method == "softmax_cross_entropy":
+        assert found.loss.p_k == (1.0, 0, 0, 0, 0)
+    else:
+        assert found.loss.m == m
+    assert {option: getattr(found.loss, option) for option in expected} == expected
+
+
 def test_config_and_origin_name_every_option():
     found = settings.resolve("bitonic", {}, DEMO)
     assert set(found.config()) == {*found.origin, "method"}
@@ -78,6 +101,10 @@ def test_data_with_their_own_validation():
         ("bitonic", {"p_k": (0.5, 0.6)}, None, "sums to 1.1"),
         ("bitonic", {}, "difftopk/table9", "unknown preset 'difftopk/table9'"),
         (None, {}, "difftopk/table5-resnext", "leaves method open: choose with --method"),
+        ("cauchy", {}, "difftopk/table5-resnext", "unknown method 'cauchy'"),
+        ("neuralsort", {}, "difftopk/table5-resnext", "has no method 'neuralsort'; it has bitonic, splitter_selection"),
+        ("neuralsort", {}, "difftopk/tables2+3-1k", "leaves p_k open: choose with --p-k, one of: 1 0 0 0 0, 0 0 0 0 1"),
+        ("smooth_hard_topk", {}, "difftopk/tables2+3-1k", "smooth_hard_topk stands in preset"),
     ],
 )
 def test_refuses(method, chosen, preset, message):

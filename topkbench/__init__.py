@@ -10,7 +10,7 @@ Loss(p_k=(1.0,))
 from importlib import import_module
 from typing import Any
 
-_MODULES = ("losses", "ops", "prepare", "report", "train")
+_MODULES = ("difftopk", "losses", "ops", "prepare", "report", "train")
 _NAMES = {
     "Problem": "problem",
     "Record": "runs",
@@ -19,7 +19,19 @@ _NAMES = {
     "open_store": "store",
 }
 
-__all__ = ["Problem", "Record", "Store", "TopkbenchError", "losses", "open_store", "ops", "prepare", "report", "train"]
+__all__ = [
+    "Problem",
+    "Record",
+    "Store",
+    "TopkbenchError",
+    "difftopk",
+    "losses",
+    "open_store",
+    "ops",
+    "prepare",
+    "report",
+    "train",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -137,8 +137,7 @@ def resolve(
     Raises:
         UsageError: an unknown method, option or preset, or a value that is out of range or does not fit the data.
     """
-    line = presets.one_line(preset, {**chosen, **({"method": method} if method else {})}) if preset else {}
-    method = method or line.pop("method", None)
+    method, line = _with_preset(method, chosen, preset) if preset else (method, {})
     if method is None:
         raise UsageError("no method; give --method NAME. See 'topkbench methods'.")
     name, own = losses.canonical(method), losses.options(method)
@@ -158,6 +157,19 @@ def resolve(
     run = Protocol(**{option: values[option] for option in PROTOCOL_OPTIONS})
     source = hashlib.sha256(Path(method).read_bytes()).hexdigest()[:12] if losses.is_file(method) else None
     return Settings(name, loss, run, origin, source)
+
+
+def _with_preset(method: str | None, chosen: Mapping[str, Any], preset: str) -> tuple[str, dict[str, Any]]:
+    """The method, and what the preset says of its options."""
+    if method and method not in presets.methods(preset):  # an alias, or nonsense
+        method = losses.canonical(method)
+    line = presets.one_line(preset, method, chosen)
+    named = line.pop("method")
+    if named not in losses.names():
+        raise UsageError(
+            f"{named} stands in preset {preset}, but topkbench does not have it yet; choose another method"
+        )
+    return named, line
 
 
 def with_own(given: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,8 @@
-"""The papers' grids: one TOML file a paper, a section a table, in which every value is a list of alternatives."""
+"""The papers' grids: one TOML file a paper, a section a table.
+
+Every value is a list of alternatives. Where a table's methods take unlike settings, each block of `runs` adds its own
+to what the section gives them all.
+"""
 
 import tomllib
 from collections.abc import Mapping
@@ -6,6 +10,9 @@ from importlib.resources import files
 from typing import Any
 
 from topkbench.errors import UsageError
+
+Block = Mapping[str, list[Any]]
+"""option -> alternatives: the grid of them all."""
 
 
 def names() -> list[str]:
@@ -18,29 +25,55 @@ def names() -> list[str]:
     return [f"{stem}/{section}" for stem in stems for section in _read(stem)]
 
 
-def one_line(preset: str, chosen: Mapping[str, Any]) -> dict[str, Any]:
-    """The options of one run of a preset's grid; where the grid leaves a choice, `chosen` must make it.
-
-    Args:
-        preset: NAME/SECTION.
-        chosen: what the user said; it may also go against the preset.
+def blocks(preset: str) -> list[Block]:
+    """The grids that make up a preset.
 
     Raises:
-        UsageError: there is no such preset, or several alternatives are left for an option.
+        UsageError: there is no such preset.
     """
     if preset not in names():
         raise UsageError(f"unknown preset {preset!r}; one of {', '.join(names())}")
     name, section = preset.split("/")
-    line = {}
-    for option, alternatives in _read(name)[section].items():
-        if option in chosen:
-            continue
-        if len(alternatives) > 1:
-            flag = "--" + option.replace("_", "-")
-            raise UsageError(f"preset {preset} leaves {option} open: choose with {flag}, one of {alternatives}")
-        line[option] = alternatives[0]
-    return line
+    shared = dict(_read(name)[section])
+    return [{**shared, **block} for block in shared.pop("runs", [{}])]
 
 
-def _read(name: str) -> dict[str, dict[str, list[Any]]]:
+def methods(preset: str) -> list[str]:
+    """The methods of a preset, also those that there are not yet.
+
+    >>> methods("difftopk/table5-resnext")
+    ['bitonic', 'splitter_selection']
+    """
+    return [method for block in blocks(preset) for method in block["method"]]
+
+
+def one_line(preset: str, method: str | None, chosen: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of one run of a preset; where it leaves a choice, the user must make it.
+
+    Args:
+        preset: NAME/SECTION.
+        method: canonical name, or None to leave it to the preset.
+        chosen: the options that the user gave; they may also go against the preset.
+
+    Raises:
+        UsageError: there is no such preset, it has not the method, or several alternatives are left for an option.
+    """
+    listed = methods(preset)
+    if method is not None and method not in listed:
+        raise UsageError(f"preset {preset} has no method {method!r}; it has {', '.join(listed)}")
+    method = method or _only("method", listed, preset)
+    block = next(block for block in blocks(preset) if method in block["method"])
+    open_options = {option: found for option, found in block.items() if option not in chosen and option != "method"}
+    return {"method": method} | {option: _only(option, found, preset) for option, found in open_options.items()}
+
+
+def _only(option: str, alternatives: list[Any], preset: str) -> Any:
+    if len(alternatives) > 1:
+        flag = "--" + option.replace("_", "-")
+        shown = ", ".join(" ".join(f"{v:g}" for v in a) if isinstance(a, list) else str(a) for a in alternatives)
+        raise UsageError(f"preset {preset} leaves {option} open: choose with {flag}, one of: {shown}")
+    return alternatives[0]
+
+
+def _read(name: str) -> dict[str, dict[str, Any]]:
     return tomllib.loads((files(__name__) / f"{name}.toml").read_text("utf-8"))

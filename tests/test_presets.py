@@ -1,0 +1,41 @@
+"""The papers' grids, line by line."""
+
+import itertools
+
+from topkbench import losses, presets
+
+SIX = [
+    [1, 0, 0, 0, 0], [0, 0, 0, 0, 1], [0.5, 0, 0, 0, 0.5], [0.25, 0, 0, 0, 0.75], [0.1, 0, 0, 0, 0.9],
+    [0.2, 0.2, 0.2, 0.2, 0.2],
+]  # fmt: skip
+
+
+def lines(preset: str) -> set[tuple[str, tuple[float, ...]]]:
+    return {
+        (method, tuple(p_k))
+        for block in presets.blocks(preset)
+        for method, p_k in itertools.product(block["method"], block["p_k"])
+    }
+
+
+def test_every_section_of_difftopk_is_there():
+    sections = {"table5-resnext", "table5-efficientnet", "tables2+3-1k", "tables2+3-21k"}
+    assert {f"difftopk/{section}" for section in sections} <= set(presets.names())
+
+
+def test_tables_2_and_3_cross_every_method_with_its_objectives():
+    crossed = {
+        (method, tuple(p_k))
+        for method, p_k in itertools.product(["bitonic", "splitter_selection", "neuralsort", "softsort"], SIX)
+    }
+    alone = {("softmax_cross_entropy", (1, 0, 0, 0, 0)), ("smooth_hard_topk", (0, 0, 0, 0, 1))}
+    for size in ("1k", "21k"):
+        assert lines(f"difftopk/tables2+3-{size}") == crossed | alone
+
+
+def test_a_preset_gives_only_options_that_its_methods_have():
+    protocol = {"method", "nloglr", "n_epochs"}
+    for preset in presets.names():
+        for block in presets.blocks(preset):
+            for method in set(block["method"]) & set(losses.names()):
+                assert set(block) - protocol <= set(losses.options(method)), (preset, method)

@@ -1,0 +1,178 @@
+"""difftopk's public classes, with its signatures and return shapes (Petersen et al. 2022; difftopk 0.2.0).
+
+Change `from difftopk import …` to `from topkbench.difftopk import …`. Nothing here needs torch-sparse; scores may be
+anywhere that `device` names, in any floating point type; what difftopk refused with an assertion is a ValueError.
+"""
+
+import warnings
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from topkbench import losses
+from topkbench.ops import diffsort, networks, neuralsort, softsort
+from topkbench.ops.relaxation import Relaxation
+
+_NETWORKS = ("bitonic", "odd_even", "splitter_selection")
+
+
+class TopKCrossEntropyLoss(nn.Module):
+    """The mean top-k cross-entropy of a batch.
+
+    Args:
+        diffsort_method: bitonic, bitonic__non_sparse, odd_even, splitter_selection, neuralsort, softsort, or
+            sinkhorn_sort, which difftopk has left out.
+        inverse_temperature: β of a network, 1 / τ of the others.
+        p_k: the weight of the top-k objective for k = 1, 2, …
+        n: number of classes.
+        m: classes on the short-list, k..n, or None for all.
+        distribution: what relaxes a network's comparators; a network needs one.
+        art_lambda: λ of logistic_phi.
+        device: where the outputs will be.
+        top1_mode: sm, smce or sort; see `losses._topk_cross_entropy.TopKCrossEntropy`.
+
+    Raises:
+        ValueError: an option out of range, in which case it is a `topkbench.errors.UsageError` too.
+
+    >>> loss = TopKCrossEntropyLoss("bitonic", 1.0, [1.0, 0.0], n=2, distribution="logistic", top1_mode="sort")
+    >>> loss(torch.tensor([[0.0, 1.0]]), torch.tensor([1]))  # −log σ(1)
+    tensor(0.3133)
+    """
+
+    def __init__(  # noqa: PLR0913, PLR0917 - difftopk's signature
+        self,
+        diffsort_method: str,
+        inverse_temperature: float,
+        p_k: Sequence[float],
+        n: int,
+        m: int | None = None,
+        distribution: str | None = None,
+        art_lambda: float = 0.25,
+        device: str | torch.device = "cpu",
+        top1_mode: str = "sm",
+    ) -> None:
+        super().__init__()
+        if m is not None and m > n:
+            raise ValueError(f"m = {m} exceeds the n = {n} classes")
+        self.n = n
+        self.device = torch.device(device)
+        options = {"p_k": tuple(p_k), "m": m, "top1_mode": top1_mode, "inverse_temperature": float(inverse_temperature)}
+        if losses.canonical(diffsort_method) in _NETWORKS:
+            if distribution is None:
+                raise ValueError(f"{diffsort_method} needs a distribution, as in distribution='logistic_phi'")
+            options |= {"distribution": distribution, "art_lambda": art_lambda}
+        self._loss = losses.load(diffsort_method, **options)
+
+    def forward(self, outputs: Tensor, labels: Tensor) -> Tensor:
+        """[B, n] scores and [B] labels -> []."""
+        _require(outputs, self.n, self.device)
+        return self._loss(outputs, labels).mean()
+
+
+class DiffTopkNet(nn.Module):
+    """The top-k columns of the relaxed permutation matrix of a sorting network.
+
+    Args:
+        sorting_network_type: bitonic, odd_even or splitter_selection.
+        size: number of scores.
+        k: number of ranks.
+        sparse: difftopk's choice of matrices; here there are none, and both give the same.
+        device: where the scores will be.
+        steepness: β.
+        art_lambda: λ of logistic_phi.
+        interpolation_type: difftopk's old name of `distribution`.
+        distribution: what relaxes the comparators.
+
+    Raises:
+        ValueError: an unknown network or an option out of range.
+    """
+
+    def __init__(  # noqa: PLR0913, PLR0917 - difftopk's signature
+        self,
+        sorting_network_type: str,
+        size: int,
+        k: int,
+        sparse: bool = False,
+        device: str | torch.device = "cpu",
+        steepness: float = 10.0,
+        art_lambda: float = 0.25,
+        interpolation_type: str | None = None,
+        distribution: str = "cauchy",
+    ) -> None:
+        super().__init__()
+        if interpolation_type is not None:
+            warnings.warn("interpolation_type is deprecated; call it distribution", DeprecationWarning, stacklevel=2)
+            if distribution not in ("cauchy", interpolation_type):
+                raise ValueError(f"distribution = {distribution!r}, but interpolation_type = {interpolation_type!r}")
+            distribution = interpolation_type
+        self.sorting_network_type = sorting_network_type
+        self.size, self.k, self.sparse = size, k, sparse
+        self.device = torch.device(device)
+        self.relaxation = Relaxation(distribution, steepness, art_lambda)
+        self.sorting_network = _network(sorting_network_type, size, k)
+
+    def forward(self, vectors: Tensor) -> tuple[None, Tensor]:
+        """[B, size] -> (None, [B, size, k]), the last column rank 1."""
+        _require(vectors, self.size, self.device)
+        relaxation = self.relaxation
+        options = (relaxation.distribution, relaxation.inverse_temperature, relaxation.art_lambda)
+        return None, diffsort.topk_matrix(vectors, self.sorting_network, self.k, *options)
+
+
+class NeuralSort(nn.Module):
+    """The relaxed permutation matrix of NeuralSort (Grover et al. 2019).
+
+    Args:
+        tau: temperature.
+        hard: give each element its likeliest rank alone; the gradient stays that of the relaxed matrix.
+    """
+
+    def __init__(self, tau: float = 1.0, hard: bool = False) -> None:
+        super().__init__()
+        self.tau, self.hard = tau, hard
+
+    def forward(self, scores: Tensor) -> Tensor:
+        """[B, n] -> [B, n, n], P[element, rank], the last column rank 1."""
+        relaxed = neuralsort.permutation(scores, self.tau)
+        return _hardened(relaxed) if self.hard else relaxed
+
+
+class SoftSort(nn.Module):
+    """The relaxed permutation matrix of SoftSort (Prillo & Eisenschlos 2020).
+
+    Args:
+        tau: temperature.
+        hard: give each rank its likeliest element alone; the gradient stays that of the relaxed matrix.
+        pow: the power of the distances, ≥ 1.
+    """
+
+    def __init__(self, tau: float = 1.0, hard: bool = False, pow: float = 1.0) -> None:  # noqa: A002 - difftopk's name
+        super().__init__()
+        self.tau, self.hard, self.pow = tau, hard, pow
+
+    def forward(self, scores: Tensor) -> Tensor:
+        """[B, n] -> [B, n, n], P[rank, element], the first row rank 1."""
+        relaxed = softsort.permutation(scores, self.tau, self.pow).mT.flip(-2)
+        return _hardened(relaxed) if self.hard else relaxed
+
+
+def _network(kind: str, size: int, k: int) -> networks.Network:
+    if kind not in _NETWORKS:
+        raise ValueError(f"unknown sorting network {kind!r}; one of {', '.join(_NETWORKS)}")
+    if not 1 <= k <= size:
+        raise ValueError(f"k = {k} is not between 1 and the {size} scores")
+    return networks.splitter_selection(size, k) if kind == "splitter_selection" else getattr(networks, kind)(size)
+
+
+def _require(scores: Tensor, size: int, device: torch.device) -> None:
+    if scores.ndim != 2 or scores.shape[1] != size:
+        raise ValueError(f"the scores are {list(scores.shape)}; give [batch, {size}]")
+    if scores.device.type != device.type:
+        raise ValueError(f"the scores are on {scores.device}, but device = '{device}' was given; name theirs")
+
+
+def _hardened(relaxed: Tensor) -> Tensor:
+    """One in each row's largest place, with the gradient of the relaxed matrix."""
+    hard = torch.zeros_like(relaxed).scatter_(-1, relaxed.argmax(-1, keepdim=True), 1)
+    return (hard - relaxed).detach() + relaxed
