@@ -10,7 +10,7 @@ Loss(p_k=(1.0,))
 from importlib import import_module
 from typing import Any
 
-_MODULES = ("difftopk", "losses", "ops", "prepare", "report", "train")
+_MODULES = ("bench", "difftopk", "losses", "ops", "prepare", "report", "train")
 _NAMES = {
     "Problem": "problem",
     "Record": "runs",
@@ -24,6 +24,7 @@ __all__ = [
     "Record",
     "Store",
     "TopkbenchError",
+    "bench",
     "difftopk",
     "losses",
     "open_store",

@@ -23,7 +23,7 @@ def test_help_answers_in_half_a_second(topkbench):
     assert min(seconds() for _ in range(5)) < 0.5
 
 
-@pytest.mark.parametrize("command", ["prepare", "info", "train", "report", "methods", "doctor"])
+@pytest.mark.parametrize("command", ["prepare", "info", "train", "report", "methods", "bench", "doctor"])
 def test_every_command_helps_without_torch(topkbench, command):
     done = topkbench(command, "--help", PYTHONVERBOSE="1")
     assert done.returncode == 0

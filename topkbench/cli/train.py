@@ -10,7 +10,7 @@ import typer
 from typer import Option
 
 from topkbench.cli import _paths, _progress
-from topkbench.cli._command import ManyNumbers
+from topkbench.cli._command import ManyValues
 from topkbench.errors import UsageError
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ _CONTROLS = ("method", "data", "results", "preset", "force", "as_json", "extra")
 
 def register(app: typer.Typer) -> None:
     """Add the command to the app."""
-    app.command(cls=ManyNumbers)(train)
+    app.command(cls=ManyValues)(train)
 
 
 def _count_or_none(text: str) -> int | str:

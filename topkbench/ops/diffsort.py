@@ -12,7 +12,7 @@ from torch import Tensor
 from topkbench.ops.networks import Network
 from topkbench.ops.relaxation import Relaxation
 from topkbench.ops.relaxed_network import carry
-from topkbench.ops.scores import check_labels, finite, require_ranks
+from topkbench.ops.scores import check_labels, float_type, require_ranks
 
 
 def label_rank_distribution(
@@ -50,10 +50,13 @@ def label_rank_distribution(
     tensor([[0.7311, 0.2689]])
     """
     relaxation = Relaxation(distribution, inverse_temperature, art_lambda)
-    check_labels(label_B, scores_BM.shape[-1])
-    scores_MN = _by_wire(scores_BM, k)
-    one_hot_MRN = torch.zeros_like(scores_MN).scatter_(0, label_B.reshape(1, -1).long(), 1).unsqueeze(1)
-    ranks_KRN = carry(scores_MN, one_hot_MRN, layers, k, relaxation)
+    m = scores_BM.shape[-1]
+    require_ranks(k, m)
+    check_labels(label_B, m)
+    label_1N = label_B.reshape(1, -1).long()
+    one_hot_MN = torch.zeros(m, label_1N.shape[1], dtype=float_type(scores_BM), device=scores_BM.device)
+    one_hot_MN.scatter_(0, label_1N, 1)
+    ranks_KRN = carry(scores_BM.reshape(-1, m), one_hot_MN.unsqueeze(1), layers, k, relaxation)
     return ranks_KRN.squeeze(1).mT.reshape(*label_B.shape, k)
 
 
@@ -87,15 +90,9 @@ def topk_matrix(
              [0.7311]]])
     """
     relaxation = Relaxation(distribution, inverse_temperature, art_lambda)
-    scores_MN = _by_wire(scores_BM, k)
-    m, n = scores_MN.shape
-    eye_MRN = torch.eye(m, dtype=scores_MN.dtype, device=scores_MN.device).unsqueeze(-1).expand(m, m, n)
-    columns_KRN = carry(scores_MN, eye_MRN, layers, k, relaxation)
-    return columns_KRN.flip(0).permute(2, 1, 0).reshape(*scores_BM.shape, k)
-
-
-def _by_wire(scores_BM: Tensor, k: int) -> Tensor:
-    """Wires come first, so that a layer selects and writes whole rows of memory: [..., B, M] -> [M, N]."""
     m = scores_BM.shape[-1]
     require_ranks(k, m)
-    return finite(scores_BM).reshape(-1, m).mT.contiguous()
+    scores_NM = scores_BM.reshape(-1, m)
+    eye_MM = torch.eye(m, dtype=float_type(scores_BM), device=scores_BM.device)
+    columns_KRN = carry(scores_NM, eye_MM.unsqueeze(-1).expand(m, m, len(scores_NM)), layers, k, relaxation)
+    return columns_KRN.flip(0).permute(2, 1, 0).reshape(*scores_BM.shape, k)

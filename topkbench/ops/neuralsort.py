@@ -10,7 +10,7 @@ Legend: B batch, M scores, K ranks.
 import torch
 from torch import Tensor
 
-from topkbench.ops.scores import at_least_float32, check_labels, finite, require_positive, require_ranks
+from topkbench.ops.scores import check_labels, finite, float_type, require_positive, require_ranks
 
 
 def label_rank_distribution(scores_BM: Tensor, label_B: Tensor, k: int, tau: float = 1.0) -> Tensor:
@@ -77,4 +77,4 @@ def _ranks(scores_BM: Tensor, k: int, tau: float) -> tuple[Tensor, Tensor]:
     logits_BKM = twice_K1 * v_BM.unsqueeze(-2) - u_BM.unsqueeze(-2)
     highest_BK1 = logits_BKM.detach().diagonal(dim1=-2, dim2=-1).unsqueeze(-1)
     logits_BKM = (logits_BKM - highest_BK1) / tau
-    return logits_BKM.to(at_least_float32(scores_BM).dtype).softmax(-1), order_BM
+    return logits_BKM.to(float_type(scores_BM)).softmax(-1), order_BM

@@ -53,7 +53,7 @@ class Relaxation:
 
     def share(self, gap: Tensor) -> Tensor:
         """F(gap), of any shape; where it is small it keeps its digits."""
-        return _CDF[self.distribution](gap * self._steepness(gap))
+        return _CDF[self.distribution](self._steepness(gap) * gap)
 
     def slope(self, gap: Tensor) -> Tensor:
         """F′(gap). That of logistic_phi has no bound at a tie; it is cut off at its value at |gap| = 1e-6."""
@@ -63,16 +63,17 @@ class Relaxation:
     def _exact_slope(self, gap: Tensor) -> Tensor:
         steepness = self._steepness(gap)
         slope = _DENSITY[self.distribution](gap * steepness).mul_(steepness)
-        if self.distribution == "logistic_phi":
-            size = gap.abs()
-            slope.mul_(size.div_(size + _GUARD).mul_(-self.art_lambda).add_(1))
+        if self.distribution == "logistic_phi":  # 1 − λ |d| / (|d| + guard)
+            guarded = gap.abs().add_(_GUARD)
+            slope.mul_(guarded.reciprocal_().mul_(self.art_lambda * _GUARD).add_(1 - self.art_lambda))
         return slope
 
     def _steepness(self, gap: Tensor) -> Tensor | float:
         """The argument of the distribution function, over the gap."""
         if self.distribution != "logistic_phi":
             return self.inverse_temperature
-        return gap.abs().add_(_GUARD).pow_(-self.art_lambda).mul_(self.inverse_temperature)
+        steepness = gap.abs().add_(_GUARD).pow_(-self.art_lambda)
+        return steepness if self.inverse_temperature == 1 else steepness.mul_(self.inverse_temperature)
 
 
 @lru_cache
@@ -91,8 +92,8 @@ def _optimal(v: Tensor) -> Tensor:
 
 
 def _logistic_density(v: Tensor) -> Tensor:
-    tail = torch.sigmoid(-v.abs())
-    return tail * (1 - tail)
+    tail = v.abs().neg_().sigmoid_()
+    return torch.addcmul(tail, tail, tail, value=-1)  # tail (1 − tail)
 
 
 _CDF: dict[str, Callable[[Tensor], Tensor]] = {

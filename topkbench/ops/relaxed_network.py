@@ -18,11 +18,11 @@ from topkbench.ops.networks import Network
 from topkbench.ops.relaxation import Relaxation
 
 
-def carry(scores_MN: Tensor, weights_MRN: Tensor, network: Network, k: int, relaxation: Relaxation) -> Tensor:
+def carry(scores_NM: Tensor, weights_MRN: Tensor, network: Network, k: int, relaxation: Relaxation) -> Tensor:
     """The top k rows of P @ weights, where P is the relaxed permutation matrix that the scores make of the network.
 
     Args:
-        scores_MN: finite scores, which decide every comparator.
+        scores_NM: scores, which decide every comparator; ±∞ counts as ±1e18, of which differences are finite.
         weights_MRN: constants, which are only mixed; no gradient flows to them.
         network: on M wires.
         k: how many wires to read at the end, 1..M.
@@ -34,8 +34,8 @@ def carry(scores_MN: Tensor, weights_MRN: Tensor, network: Network, k: int, rela
     Raises:
         ValueError: the network has more wires than there are scores.
     """
-    wiring = _wire(network, len(scores_MN), k, scores_MN.device)
-    return _Carry.apply(scores_MN, weights_MRN, wiring, relaxation)  # type: ignore[no-any-return,no-untyped-call]
+    wiring = _wire(network, scores_NM.shape[1], k, scores_NM.device)
+    return _Carry.apply(scores_NM, weights_MRN, wiring, relaxation)  # type: ignore[no-any-return,no-untyped-call]
 
 
 @dataclass(frozen=True)
@@ -126,19 +126,20 @@ class _Carry(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: FunctionCtx, scores_MN: Tensor, weights_MRN: Tensor, wiring: _Wiring, relaxation: Relaxation
+        ctx: FunctionCtx, scores_NM: Tensor, weights_MRN: Tensor, wiring: _Wiring, relaxation: Relaxation
     ) -> Tensor:
         _, r, n = weights_MRN.shape
-        slots_SRN = scores_MN.new_empty(sum(wiring.sizes), 1 + r, n, dtype=torch.float64)
+        slots_SRN = weights_MRN.new_empty(sum(wiring.sizes), 1 + r, n, dtype=torch.float64)
         inputs_MRN, *written = torch.split(slots_SRN, wiring.sizes)
-        inputs_MRN[:, 0], inputs_MRN[:, 1:] = scores_MN, weights_MRN
+        inputs_MRN[:, 0], inputs_MRN[:, 1:] = scores_NM.mT, weights_MRN
+        inputs_MRN.clamp_(-1e18, 1e18)
         swaps = []
         for layer, out_PRN in zip(wiring.layers, written, strict=True):
             low_PRN, high_PRN = slots_SRN.index_select(0, layer.reads).chunk(2)
             swap_P1N = relaxation.share(low_PRN[:, :1] - high_PRN[:, :1])
             _exchange(low_PRN, high_PRN, swap_P1N, out_PRN)
             swaps.append(swap_P1N)
-        ctx.wiring, ctx.relaxation = wiring, relaxation  # type: ignore[attr-defined]
+        ctx.wiring, ctx.relaxation, ctx.dtype = wiring, relaxation, scores_NM.dtype  # type: ignore[attr-defined]
         ctx.save_for_backward(slots_SRN, *swaps)
         return slots_SRN.index_select(0, wiring.outputs)[:, 1:].to(weights_MRN.dtype)
 
@@ -162,7 +163,7 @@ class _Carry(torch.autograd.Function):
             pull_PN = (low_PRN - high_PRN).mul_(steep_PRN).sum(1)
             low_out[:, 0] -= pull_PN
             high_out[:, 0] += pull_PN
-        return gradient_SRN.index_select(0, wiring.readers)[:, 0].to(gradient_KRN.dtype), None, None, None
+        return gradient_SRN.index_select(0, wiring.readers)[:, 0].mT.to(ctx.dtype), None, None, None  # type: ignore[attr-defined]
 
 
 def _exchange(low: Tensor, high: Tensor, swap: Tensor, out: Tensor) -> tuple[Tensor, Tensor]:

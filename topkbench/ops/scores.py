@@ -6,9 +6,14 @@ import torch
 from torch import Tensor
 
 
+def float_type(scores: Tensor) -> torch.dtype:
+    """What is computed with for such scores: float32 for half precision, else their own type."""
+    return torch.float32 if scores.dtype in (torch.float16, torch.bfloat16) else scores.dtype
+
+
 def at_least_float32(scores: Tensor) -> Tensor:
     """Scores that can be computed with: half precision becomes float32, the rest stays as it is."""
-    return scores.float() if scores.dtype in (torch.float16, torch.bfloat16) else scores
+    return scores.to(float_type(scores))
 
 
 def finite(scores: Tensor) -> Tensor:

@@ -17,7 +17,7 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-from topkbench.ops.scores import at_least_float32, check_labels, finite, require_positive, require_ranks
+from topkbench.ops.scores import check_labels, finite, float_type, require_positive, require_ranks
 
 TOLERANCE = 1e-9
 """How far from 1 the sum of a column of P may be, in float64; rows sum to 1 by construction."""
@@ -51,7 +51,7 @@ def label_rank_distribution(scores_BM: Tensor, label_B: Tensor, k: int, epsilon:
     plan_BMM, order_BM = _plan(scores_BM, epsilon)
     place_B11 = (order_BM == label_B.unsqueeze(-1)).byte().argmax(-1)[..., None, None]
     row_BM = plan_BMM.gather(-2, place_B11.expand(*label_B.shape, 1, m)).squeeze(-2)
-    return row_BM[..., -k:].flip(-1).to(at_least_float32(scores_BM).dtype)
+    return row_BM[..., -k:].flip(-1).to(float_type(scores_BM))
 
 
 def permutation(scores_BM: Tensor, epsilon: float = 1.0) -> Tensor:
@@ -73,7 +73,7 @@ def permutation(scores_BM: Tensor, epsilon: float = 1.0) -> Tensor:
     """
     plan_BMM, order_BM = _plan(scores_BM, epsilon)
     by_element_BMM = plan_BMM.gather(-2, order_BM.argsort(-1).unsqueeze(-1).expand_as(plan_BMM))
-    return by_element_BMM.to(at_least_float32(scores_BM).dtype)
+    return by_element_BMM.to(float_type(scores_BM))
 
 
 def _plan(scores_BM: Tensor, epsilon: float) -> tuple[Tensor, Tensor]:

@@ -1,0 +1,113 @@
+"""What `bench` measures, on contenders whose cost and reach are known."""
+
+import sys
+from types import ModuleType
+
+import pytest
+import torch
+
+from topkbench import bench, losses
+from topkbench.bench import contenders, cost, reach
+from topkbench.errors import UsageError
+
+SMALL = bench.Setting(batch=20, classes=60, m=8, dim=16)
+
+
+def sample(batch: int = 20, classes: int = 60) -> tuple[torch.Tensor, torch.Tensor]:
+    generator = torch.Generator().manual_seed(0)
+    return torch.randn(batch, classes, generator=generator), torch.randint(classes, (batch,), generator=generator)
+
+
+def test_every_method_is_measured():
+    rows = list(bench.measure(setting=SMALL, rounds=3))
+    assert {row.method for row in rows if row.source == "topkbench"} == set(losses.names())
+    for row in rows:
+        assert row.milliseconds > 0
+        assert row.ratio > 0
+        assert 0 < row.share < 1
+        assert row.peak_mib * 2**20 >= 20 * 60 * 4  # the scores' gradient alone
+        if row.source == "topkbench":
+            assert row.scales == (1e-4, 1e4)
+
+
+def test_seconds_are_those_of_the_loss():
+    def slow(scores_BC: torch.Tensor, label_B: torch.Tensor) -> torch.Tensor:
+        for _ in range(2000):
+            scores_BC = scores_BC + 1
+        return scores_BC.sum()
+
+    taken, ratio = cost.seconds(slow, *sample(), rounds=3)
+    assert taken > 2000 * 0.5e-6  # no operation takes less
+    assert ratio > 10
+
+
+def test_peak_memory_counts_what_lives_at_the_same_time():
+    def loss(scores_BC: torch.Tensor, label_B: torch.Tensor) -> torch.Tensor:
+        for _ in range(5):
+            torch.empty(2**20, dtype=torch.uint8)  # freed at once
+        held = [torch.empty(2**20, dtype=torch.uint8) for _ in range(3)]
+        return scores_BC.sum() + len(held)
+
+    scores, label = sample()
+    assert 3 * 2**20 <= cost.peak_bytes(loss, scores, label) < 4 * 2**20
+
+
+def test_reach_ends_where_float32_fails():
+    def loses_digits(scores_BC: torch.Tensor, label_B: torch.Tensor) -> torch.Tensor:
+        return ((scores_BC + 1e4) - 1e4).square().sum()  # float32 keeps 1e-3 of a score, float64 all
+
+    def overflows(scores_BC: torch.Tensor, label_B: torch.Tensor) -> torch.Tensor:
+        return scores_BC.exp().mean()
+
+    scores, label = sample()
+    assert reach.accurate_scales(loses_digits, loses_digits, scores, label) is None
+    assert reach.accurate_scales(overflows, overflows, scores, label) == (1e-4, 10.0)
+
+
+def test_difftopk_is_measured_with_the_same_options(monkeypatch):
+    given = {}
+
+    class TopKCrossEntropyLoss(torch.nn.Module):
+        def __init__(self, method: str, **options: object) -> None:
+            super().__init__()
+            given.update(options, method=method)
+
+        def forward(self, outputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+            return torch.nn.functional.cross_entropy(outputs, labels)
+
+    monkeypatch.setitem(sys.modules, "difftopk", ModuleType("difftopk"))
+    sys.modules["difftopk"].TopKCrossEntropyLoss = TopKCrossEntropyLoss
+    monkeypatch.setattr(contenders, "_installed", lambda name: name == "difftopk")
+    monkeypatch.setattr(contenders.metadata, "version", lambda name: "9.9")
+    rows = list(bench.measure(["bitonic", "splitter_selection"], SMALL, rounds=1))
+    assert [(row.method, row.source) for row in rows] == [
+        ("bitonic", "topkbench"), ("bitonic", "difftopk 9.9"),
+        ("splitter_selection", "topkbench"),  # difftopk's needs torch-sparse
+    ]  # fmt: skip
+    assert given["method"] == "bitonic__non_sparse"
+    assert (given["n"], given["m"], given["distribution"]) == (60, 8, "logistic_phi")
+    assert rows[1].scales is None  # its gradient is not bitonic's
+
+
+@pytest.mark.parametrize(
+    ("methods", "setting", "message"),
+    [
+        (["bitonc"], SMALL, "did you mean 'bitonic'"),
+        (["bitonic"], bench.Setting(classes=8), "--m 16 exceeds the 8 classes"),
+        (["bitonic"], bench.Setting(batch=0), "--batch 0: it must be at least 1"),
+        (["bitonic"], bench.Setting(m=4), "m = 4 is below k = 5"),
+    ],
+)
+def test_refuses(methods, setting, message):
+    with pytest.raises(UsageError, match=message):
+        list(bench.measure(methods, setting, rounds=1))
+
+
+def test_a_method_that_needs_more_than_scores_is_refused(tmp_path):
+    own = tmp_path / "needy.py"
+    own.write_text(
+        "from dataclasses import dataclass\nfrom topkbench.losses import Method\n"
+        "@dataclass(frozen=True)\nclass Loss(Method):\n    needs = ('distances',)\n"
+    )
+    with pytest.raises(UsageError, match=r"needy\.py needs distances"):
+        list(bench.measure([str(own)], SMALL, rounds=1))

@@ -1,0 +1,123 @@
+"""Speed, memory and numerical range of every loss, beside what else is installed.
+
+A contender's time is that of its forward and backward pass, taken in turn with torch's cross-entropy over all classes;
+figures are medians over the turns.
+
+Legend: B batch, C classes, D embedding.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import torch
+
+from topkbench import losses
+from topkbench.allocator import keep_freed_memory
+from topkbench.bench.contenders import Contender, ours, peers
+from topkbench.bench.cost import peak_bytes, seconds, step_without_loss
+from topkbench.bench.reach import accurate_scales
+from topkbench.errors import UsageError
+from topkbench.losses import Method
+from topkbench.progress import Progress, silent
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What the losses are measured on: normal scores and uniform labels.
+
+    Attributes:
+        batch: B.
+        classes: C.
+        m: classes on the short-list, of the methods that have one.
+        dim: D of the head that the share of a training step is reckoned with.
+        device: where.
+    """
+
+    batch: int = 500
+    classes: int = 1000
+    m: int = 16
+    dim: int = 2048
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+
+
+@dataclass(frozen=True)
+class Row:
+    """What was measured of one contender.
+
+    Attributes:
+        method: its name.
+        source: topkbench, or another library and its version.
+        milliseconds: forward and backward pass of the mean loss.
+        ratio: to the same of torch's cross-entropy.
+        share: of a training step of a linear head: two matrix products, the loss, fused Adam.
+        peak_mib: memory that the two passes take at most beside their inputs, the scores' gradient included.
+        scales: lowest and highest power of ten by which normal scores may be scaled with all gradients between finite
+            and accurate in float32; None where even those of unscaled scores are not.
+    """
+
+    method: str
+    source: str
+    milliseconds: float
+    ratio: float
+    share: float
+    peak_mib: float
+    scales: tuple[float, float] | None
+
+
+def measure(
+    methods: Sequence[str] | None = None,
+    setting: Setting | None = None,
+    rounds: int = 21,
+    progress: Progress = silent,
+) -> Iterator[Row]:
+    """Measure methods, and under each what other libraries have of it.
+
+    Args:
+        methods: names, aliases or files; by default all that need nothing but scores and labels.
+        setting: on what; by default as `Setting` says.
+        rounds: turns, of which the median is taken.
+        progress: shows the contenders.
+
+    Raises:
+        UsageError: an unknown method, one that needs more than scores and labels, or sizes that do not fit.
+    """
+    setting = setting or Setting()
+    contenders = _contenders(methods, setting)
+    if setting.device.type == "cpu":
+        keep_freed_memory()  # as training does
+    alone = step_without_loss(setting.batch, setting.classes, setting.dim, setting.device, rounds)
+    generator = torch.Generator().manual_seed(0)
+    scores_BC = torch.randn(setting.batch, setting.classes, generator=generator).to(setting.device)
+    label_B = torch.randint(setting.classes, (setting.batch,), generator=generator).to(setting.device)
+    with progress(len(contenders), "loss", "measuring") as bar:
+        for contender in contenders:
+            taken, ratio = seconds(contender.loss, scores_BC, label_B, rounds)
+            yield Row(
+                method=contender.method,
+                source=contender.source,
+                milliseconds=1e3 * taken,
+                ratio=ratio,
+                share=taken / (alone + taken),
+                peak_mib=peak_bytes(contender.loss, scores_BC, label_B) / 2**20,
+                scales=accurate_scales(contender.loss, contender.exact, scores_BC, label_B),
+            )
+            bar.advance(1, contender.method)
+
+
+def _contenders(methods: Sequence[str] | None, setting: Setting) -> list[Contender]:
+    for name, size in (("batch", setting.batch), ("classes", setting.classes), ("m", setting.m), ("dim", setting.dim)):
+        if size < 1:
+            raise UsageError(f"--{name} {size}: it must be at least 1")
+    if setting.m > setting.classes:
+        raise UsageError(f"--m {setting.m} exceeds the {setting.classes} classes; give {setting.classes} or fewer")
+    found = []
+    for name in methods or [name for name in losses.names() if not losses.find(name).needs]:
+        loss = _loss(name, setting)
+        found += [ours(losses.canonical(name), loss), *peers(losses.canonical(name), loss, setting.classes)]
+    return found
+
+
+def _loss(name: str, setting: Setting) -> Method:
+    if needs := losses.find(name).needs:
+        raise UsageError(f"{name} needs {', '.join(needs)}, which random scores do not have; leave it out")
+    return losses.load(name, **({"m": setting.m} if "m" in losses.options(name) else {}))

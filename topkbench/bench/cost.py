@@ -1,0 +1,78 @@
+"""What a loss costs: time and memory of its forward and backward pass."""
+
+import os
+import time
+from collections.abc import Callable
+from statistics import median
+
+import torch
+from torch import Tensor
+
+from topkbench.bench.contenders import MeanLoss
+
+
+def seconds(loss: MeanLoss, scores_BC: Tensor, label_B: Tensor, rounds: int) -> tuple[float, float]:
+    """Seconds of both passes, and their ratio to those of torch's cross-entropy; medians over turns."""
+    passes = [_passes(each, scores_BC, label_B) for each in (loss, torch.nn.functional.cross_entropy)]
+    turns = [[_timed(both, scores_BC.device) for both in passes] for _ in range(rounds + 2)][2:]  # two to warm up
+    return median(own for own, _ in turns), median(own / plain for own, plain in turns)
+
+
+def step_without_loss(batch: int, classes: int, dim: int, device: torch.device, rounds: int) -> float:
+    """Seconds of a linear head's training step but for the loss: two matrix products and fused Adam."""
+    head = torch.nn.Linear(dim, classes, device=device)
+    optimizer = torch.optim.Adam(head.parameters(), fused=True)
+    x_BD, gradient_BC = torch.randn(batch, dim, device=device), torch.randn(batch, classes, device=device) / batch
+
+    def step() -> None:
+        optimizer.zero_grad()
+        head(x_BD).backward(gradient_BC)
+        optimizer.step()
+
+    return median([_timed(step, device) for _ in range(rounds + 2)][2:])
+
+
+def peak_bytes(loss: MeanLoss, scores_BC: Tensor, label_B: Tensor) -> int:
+    """Bytes that both passes take at most, beside their inputs."""
+    both = _passes(loss, scores_BC, label_B)
+    both()  # what is cached for good is no cost of a step
+    if scores_BC.device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(scores_BC.device)
+        before = torch.cuda.memory_allocated(scores_BC.device)
+        both()
+        return torch.cuda.max_memory_allocated(scores_BC.device) - before
+    os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # the profiler announces its stages on stderr
+    with torch.autograd.profiler.profile(profile_memory=True) as profile:
+        both()
+    results = profile.kineto_results
+    if results is None:
+        raise RuntimeError("torch's profiler has seen nothing")
+    allocations = sorted((e for e in results.events() if e.name() == "[memory]"), key=lambda e: e.start_ns())
+    peak = held = 0
+    for allocation in allocations:
+        held += allocation.nbytes()  # negative where memory is given back
+        peak = max(peak, held)
+    return peak
+
+
+def _passes(loss: MeanLoss, scores_BC: Tensor, label_B: Tensor) -> Callable[[], None]:
+    own_BC = scores_BC.detach().clone().requires_grad_()
+
+    def both() -> None:
+        loss(own_BC, label_B).backward()  # type: ignore[no-untyped-call]
+        own_BC.grad = None
+
+    return both
+
+
+def _timed(function: Callable[[], None], device: torch.device) -> float:
+    _wait_for(device)
+    start = time.perf_counter()
+    function()
+    _wait_for(device)
+    return time.perf_counter() - start
+
+
+def _wait_for(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
