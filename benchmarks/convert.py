@@ -5,8 +5,8 @@
 The two take turns, both ending with the file on the disk (`sync FILE`); the ratio is the median over the rounds, each
 round's two runs being neighbours in time. Each starts some seconds after the last one's file was deleted: on a virtual
 machine freed memory goes back to the host, and who comes at once finds pages that need not be fetched again, which
-alone makes a copy up to three times faster. Memory is RssAnon, read every 10 ms: what the process allocated, without
-the pages of files that it maps. Needs three times the dump's size of disk, and memory of once its size for the pickle.
+alone makes a copy up to three times faster. Needs three times the dump's size of disk, and memory of once its size for
+the pickle.
 """
 
 import argparse
@@ -18,26 +18,19 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
+import watched
 
 DIM = 2048
 CLASSES = 1000
 RUN = "from topkbench.cli import main; main()"
 IMPORTS = "import topkbench.cli, topkbench.cli._progress, topkbench.prepare"
-POLL = 0.01
 PAUSE = 6.0
 
 Arrays = dict[str, np.ndarray[Any, Any]]
-
-
-class Run(NamedTuple):
-    """One process: seconds, and the most anonymous memory it had, in MiB."""
-
-    seconds: float
-    memory: float
 
 
 def main() -> None:
@@ -105,55 +98,36 @@ WRITERS: dict[str, Callable[[Path, Arrays], None]] = {
 }
 
 
-def _copy(dump: Path) -> Run:
+def _copy(dump: Path) -> watched.Run:
     return _timed(["cp", dump, dump.with_name("copy")], dump.with_name("copy"))
 
 
-def _prepare(dump: Path) -> Run:
+def _prepare(dump: Path) -> watched.Run:
     out = dump.with_name("store.h5")
     return _timed([sys.executable, "-c", RUN, "prepare", dump, "--out", out], out)
 
 
-def _timed(command: list[str | Path], out: Path) -> Run:
+def _timed(command: list[str | Path], out: Path) -> watched.Run:
     """Run a command, sync what it wrote, and delete it."""
     time.sleep(PAUSE)
-    start = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    memory = 0.0
-    while process.poll() is None:
-        memory = max(memory, _rss_anon(process.pid))
-        time.sleep(POLL)
-    if process.returncode:
-        sys.exit(f"{command} failed with exit code {process.returncode}")
-    _sync(out)
-    seconds = time.perf_counter() - start
+    found = watched.run(command, sync=out)
     out.unlink()
-    return Run(seconds, memory)
+    return found
 
 
 def _sync(path: Path) -> None:
     subprocess.run(["sync", path], check=True)
 
 
-def _rss_anon(pid: int) -> float:
-    """Give the anonymous memory of a process in MiB; 0 for one that has just ended."""
-    try:
-        return _parse(Path(f"/proc/{pid}/status").read_text())
-    except (FileNotFoundError, ProcessLookupError):
-        return 0.0
-
-
 def _baseline() -> float:
     """Give what the imports of `prepare` alone take."""
     code = f"{IMPORTS}; print(open('/proc/self/status').read())"
-    return _parse(subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout)
+    return watched.anonymous(
+        subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
+    )
 
 
-def _parse(status: str) -> float:
-    return next((int(line.split()[1]) / 1024 for line in status.splitlines() if line.startswith("RssAnon")), 0.0)
-
-
-def _row(name: str, size: int, rounds: list[tuple[Run, Run]], baseline: float) -> str:
+def _row(name: str, size: int, rounds: list[tuple[watched.Run, watched.Run]], baseline: float) -> str:
     copied, prepared = (statistics.median(run.seconds for run in runs) for runs in zip(*rounds, strict=True))
     ratio = statistics.median(mine.seconds / theirs.seconds for theirs, mine in rounds)
     memory = max(mine.memory for _, mine in rounds)

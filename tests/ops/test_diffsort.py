@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from tests.plain import network_matrix
 from topkbench.ops import diffsort, networks
 from topkbench.ops.relaxation import DISTRIBUTIONS
 
@@ -25,6 +26,20 @@ def test_label_distribution_is_the_labels_row_of_the_matrix(distribution, n, k):
         (row @ weights).sum().backward()
         (expected @ weights).sum().backward()
         torch.testing.assert_close(row_scores.grad, matrix_scores.grad, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("distribution", DISTRIBUTIONS)
+@pytest.mark.parametrize(("n", "k"), [(8, 8), (16, 5), (11, 1)])
+def test_matrix_and_gradient_are_those_of_the_definition(distribution, n, k):
+    weights = torch.randn(n, k, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    for network in (networks.bitonic(n), networks.odd_even(n), networks.splitter_selection(n, k)):
+        own, plain = (random_scores(6, n, 2.0).requires_grad_() for _ in range(2))
+        matrix = diffsort.topk_matrix(own, network, k, distribution, 1.3, 0.3)
+        expected = network_matrix(plain, network, distribution, 1.3, 0.3)[..., -k:]
+        torch.testing.assert_close(matrix, expected, rtol=0, atol=1e-12)
+        (matrix * weights).sum().backward()
+        (expected * weights).sum().backward()
+        torch.testing.assert_close(own.grad, plain.grad, rtol=0, atol=1e-9)
 
 
 @pytest.mark.parametrize("distribution", DISTRIBUTIONS)

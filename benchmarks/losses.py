@@ -1,0 +1,66 @@
+"""Each method's forward and backward pass against the same of difftopk, turn by turn in one process.
+
+    python benchmarks/losses.py --threads 1
+
+difftopk 0.2.0 (and diffsort, which it imports) must be importable; torch-sparse need not: its dense forms are compared.
+Medians over the turns of the times and of their ratio, at 1000 classes with m 16 and at 10,450 with m 50, batch 500.
+With --keep-memory the process keeps what it frees, as `topkbench train` does, from which difftopk gains as well.
+"""
+
+import argparse
+from statistics import median
+
+import torch
+
+from topkbench import losses
+from topkbench.allocator import keep_freed_memory
+from topkbench.bench.contenders import MeanLoss, ours, peers
+from topkbench.bench.cost import timed_passes
+
+METHODS = ("bitonic", "odd_even", "neuralsort", "softsort")
+SIZES = ((1000, 16), (10_450, 50))
+BATCH = 500
+
+
+def compare(own: MeanLoss, theirs: MeanLoss, classes: int, turns: int) -> tuple[float, float, float]:
+    """Milliseconds of both and their ratio; the first two turns only warm up."""
+    scores, label = torch.randn(BATCH, classes), torch.randint(classes, (BATCH,))
+    first, second = timed_passes(own, scores, label), timed_passes(theirs, scores, label)
+    times = []
+    for _ in range(turns + 2):
+        other = second()
+        first()  # right after the other's large matrices the caches are theirs
+        times.append((first(), other))
+    kept = times[2:]
+    return (
+        1e3 * median(own for own, _ in kept),
+        1e3 * median(other for _, other in kept),
+        median(other / own for own, other in kept),
+    )
+
+
+def main() -> None:
+    """Measure and print a table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--method", nargs="+", default=METHODS, choices=METHODS)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--turns", type=int, default=15)
+    parser.add_argument("--keep-memory", action="store_true")
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    if arguments.keep_memory:
+        keep_freed_memory()
+    print("| method | classes | m | threads | topkbench ms | difftopk ms | ratio |\n|---|---|---|---|---|---|---|")
+    for classes, m in SIZES:
+        for method in arguments.method:
+            loss = losses.load(method, m=m)
+            theirs = next(peers(method, loss, classes), None)
+            if theirs is None:
+                raise SystemExit("difftopk is not installed: pip install difftopk diffsort")
+            own_ms, other_ms, ratio = compare(ours(method, loss).loss, theirs.loss, classes, arguments.turns)
+            figures = f"{own_ms:.2f} | {other_ms:.1f} | {ratio:.1f}"
+            print(f"| {method} | {classes} | {m} | {arguments.threads} | {figures} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
