@@ -162,6 +162,23 @@ def test_trains_after_a_use_in_inference_mode(method):
     assert loss_and_gradient(loss, logits, target)[1].isfinite().all()
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("method", METHODS)
+def test_gpu_agrees_with_cpu_and_waits_for_nothing(method):
+    loss = has(method, "gpu")()
+    logits, target = sample(16, dtype=torch.float32)
+    expected, expected_gradient = loss_and_gradient(loss, logits, target)
+    on_gpu = logits.cuda(), target.cuda()
+    loss_and_gradient(loss, *on_gpu)  # what is cached is made now
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        values, gradient = loss_and_gradient(loss, *on_gpu)
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+    torch.testing.assert_close(values.cpu(), expected, rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(gradient.cpu(), expected_gradient, rtol=1e-3, atol=1e-5)
+
+
 @pytest.mark.parametrize("method", METHODS)
 def test_few_classes(method):
     """m = n, and k = m."""

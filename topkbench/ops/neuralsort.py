@@ -69,12 +69,12 @@ def _ranks(scores_BM: Tensor, k: int, tau: float) -> tuple[Tensor, Tensor]:
     require_positive(tau, "tau")
     sorted_BM, order_BM = finite(scores_BM).sort(dim=-1, descending=True, stable=True)
     # In float64: U and 2r V are large and nearly equal around rank r where the scores are far apart.
-    sorted_BM = sorted_BM.double()
-    v_BM = sorted_BM[..., :1] - sorted_BM
-    odd_M = torch.arange(1, 2 * m, 2, device=v_BM.device)
-    u_BM = odd_M * v_BM - 2 * (v_BM.cumsum(-1) - v_BM)  # U, summed by parts
-    twice_K1 = torch.arange(2, 2 * k + 1, 2, device=v_BM.device).unsqueeze(-1)
-    logits_BKM = twice_K1 * v_BM.unsqueeze(-2) - u_BM.unsqueeze(-2)
-    highest_BK1 = logits_BKM.detach().diagonal(dim1=-2, dim2=-1).unsqueeze(-1)
-    logits_BKM = (logits_BKM - highest_BK1) / tau
+    sorted_BM = sorted_BM.double() / tau
+    v_B1M = (sorted_BM[..., :1] - sorted_BM).unsqueeze(-2)
+    odd_M = torch.arange(1, 2 * m, 2, device=v_B1M.device)
+    minus_u_B1M = 2 * (v_B1M.cumsum(-1) - v_B1M) - odd_M * v_B1M  # U, summed by parts
+    twice_K1 = torch.arange(2, 2 * k + 1, 2, device=v_B1M.device, dtype=v_B1M.dtype).unsqueeze(-1)
+    logits_BKM = torch.addcmul(minus_u_B1M, twice_K1, v_B1M)
+    # The highest logit of rank r is that of the r-th largest.
+    logits_BKM = logits_BKM - logits_BKM.detach().diagonal(dim1=-2, dim2=-1).unsqueeze(-1)
     return logits_BKM.to(float_type(scores_BM)).softmax(-1), order_BM
