@@ -23,20 +23,19 @@ BATCH = 500
 
 
 def compare(own: MeanLoss, theirs: MeanLoss, classes: int, turns: int) -> tuple[float, float, float]:
-    """Milliseconds of both and their ratio; the first two turns only warm up."""
+    """Milliseconds of both and their ratio, the second of two passes each a turn; the first turn only warms up."""
     scores, label = torch.randn(BATCH, classes), torch.randint(classes, (BATCH,))
     first, second = timed_passes(own, scores, label), timed_passes(theirs, scores, label)
     times = []
-    for _ in range(turns + 2):
-        other = second()
-        first()  # right after the other's large matrices the caches are theirs
-        times.append((first(), other))
-    kept = times[2:]
-    return (
-        1e3 * median(own for own, _ in kept),
-        1e3 * median(other for _, other in kept),
-        median(other / own for own, other in kept),
-    )
+    for _ in range(turns + 1):
+        pair = []
+        for passes in (first, second):
+            passes()  # the caches are still the other's
+            pair.append(passes())
+        times.append(pair)
+    kept = times[1:]
+    own_ms, other_ms = (1e3 * median(column) for column in zip(*kept, strict=True))
+    return own_ms, other_ms, median(other / own for own, other in kept)
 
 
 def main() -> None:

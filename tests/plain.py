@@ -4,7 +4,7 @@ Nothing here comes from the product but comparator networks, which have tests of
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 import torch
@@ -72,29 +72,48 @@ def transport_matrix(scores: Tensor, epsilon: float) -> Tensor:
     return log_plan.exp()
 
 
-MATRICES: dict[str, Callable[[Tensor, int, float], Tensor]] = {
-    "bitonic": lambda scores, k, beta: network_matrix(scores, networks.bitonic(scores.shape[-1]), beta=beta),
-    "odd_even": lambda scores, k, beta: network_matrix(scores, networks.odd_even(scores.shape[-1]), beta=beta),
-    "splitter_selection": lambda scores, k, beta: network_matrix(
-        scores, networks.splitter_selection(scores.shape[-1], k), beta=beta
-    ),
-    "neuralsort": lambda scores, k, beta: neuralsort_matrix(scores, 1 / beta),
-    "softsort": lambda scores, k, beta: softsort_matrix(scores, 1 / beta),
+NETWORKS: dict[str, Callable[[int, int], networks.Network]] = {
+    "bitonic": lambda m, k: networks.bitonic(m),
+    "odd_even": lambda m, k: networks.odd_even(m),
+    "splitter_selection": networks.splitter_selection,
 }
+METHODS = (*NETWORKS, "neuralsort", "softsort")
 
 
-def top_k_cross_entropy(method: str, p_k: tuple[float, ...], m: int, beta: float) -> Callable[[Tensor, Tensor], Tensor]:
-    """The mean of Petersen et al. 2022's loss with the softmax for top-1, out of the whole matrix."""
+def matrix(method: str, scores: Tensor, k: int, beta: float, distribution: str, lam: float) -> Tensor:
+    """P[element, rank], the last column rank 1."""
+    if method in NETWORKS:
+        return network_matrix(scores, NETWORKS[method](scores.shape[-1], k), distribution, beta, lam)
+    return {"neuralsort": neuralsort_matrix, "softsort": softsort_matrix}[method](scores, 1 / beta)
+
+
+def top_k_cross_entropy(
+    method: str,
+    p_k: Sequence[float],
+    m: int | None,
+    beta: float,
+    distribution: str = "logistic_phi",
+    lam: float = 0.5,
+    top1_mode: str = "sm",
+) -> Callable[[Tensor, Tensor], Tensor]:
+    """The mean of Petersen et al. 2022's loss, out of the whole matrix."""
+
+    def epsilon(q: Tensor) -> Tensor:
+        return -torch.log(q * (1 - 2e-7) + 1e-7)
 
     def loss(logits: Tensor, target: Tensor) -> Tensor:
-        own = logits.gather(-1, target.unsqueeze(-1))
-        others = logits.masked_fill(torch.nn.functional.one_hot(target, logits.shape[-1]).bool(), -torch.inf)
-        scores = torch.cat([own, others.topk(m - 1).values], -1)
-        matrix = MATRICES[method](scores, len(p_k), beta)
-        reached = p_k[0] * scores.softmax(-1)[:, 0]
-        for k, p in enumerate(p_k[1:], start=2):
-            reached = reached + p * matrix[:, 0, -k:].sum(-1)
-        return -torch.log(reached * (1 - 2e-7) + 1e-7).mean()
+        scores, label = logits, target
+        if m is not None:
+            own = logits.gather(-1, target.unsqueeze(-1))
+            others = logits.masked_fill(torch.nn.functional.one_hot(target, logits.shape[-1]).bool(), -torch.inf)
+            scores, label = torch.cat([own, others.topk(m - 1).values], -1), torch.zeros_like(target)
+        row = matrix(method, scores, len(p_k), beta, distribution, lam)[torch.arange(len(label)), label]
+        q = [row[:, -k:].sum(-1) for k in range(1, len(p_k) + 1)]
+        first = scores.softmax(-1)[torch.arange(len(label)), label]
+        rest = sum(p * each for p, each in zip(p_k[1:], q[1:], strict=True))
+        if top1_mode == "smce":
+            return (-p_k[0] * first.log() + sum(p_k[1:]) * epsilon(rest + torch.zeros_like(first))).mean()
+        return epsilon(p_k[0] * (first if top1_mode == "sm" else q[0]) + rest).mean()
 
     return loss
 

@@ -1,25 +1,14 @@
 """difftopk's classes: its values, its shapes, its orders."""
 
-import json
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
 
-from tests.test_losses import LOST_DIGITS
+from tests.golden import LOST_DIGITS, difftopk_cases
 from topkbench import difftopk
 
-GOLDEN = Path(__file__).parent / "golden" / "difftopk_public.npz"
 
-
-def golden_cases():
-    with np.load(GOLDEN) as cases:
-        for i, meta in enumerate(json.loads(str(cases["meta"]))):
-            yield i, meta, cases[f"x{i}"], cases[f"y{i}"], cases[f"g{i}"]
-
-
-@pytest.mark.parametrize(("case", "meta", "x", "y", "g"), list(golden_cases()))
+@pytest.mark.parametrize(("case", "meta", "x", "y", "g"), difftopk_cases())
 def test_loss_is_the_mean_and_agrees(case, meta, x, y, g):
     arguments = [meta[key] for key in ("method", "inverse_temperature", "p_k", "n", "m", "distribution", "art_lambda")]
     loss_fn = difftopk.TopKCrossEntropyLoss(*arguments, top1_mode=meta["top1_mode"])

@@ -72,7 +72,7 @@ def plain_loop(
 
 def independent(loss: losses.Method, method: str):
     """The same loss out of the papers' definitions where they are written down, else its own mean."""
-    if method in plain.MATRICES:
+    if method in plain.METHODS:
         return plain.top_k_cross_entropy(method, loss.p_k, loss.m, loss.inverse_temperature)
     if method == "softmax_cross_entropy":
         return torch.nn.functional.cross_entropy

@@ -84,11 +84,10 @@ class Mapped:
 
     def take(self, index_B: Tensor) -> Tensor:
         """The rows of an index, read in the order of the file."""
-        order_B = index_B.argsort()
-        rows_BD = torch.from_numpy(np.asarray(self._rows_ND[index_B[order_B].numpy()]))
-        unsorted_BD = torch.empty_like(rows_BD)
-        unsorted_BD[order_B] = rows_BD
-        return unsorted_BD.to(self._device, non_blocking=True)
+        order_B = index_B.argsort().numpy()
+        rows_BD = np.empty((len(order_B), self._rows_ND.shape[1]), self._rows_ND.dtype)
+        rows_BD[order_B] = self._rows_ND[index_B.numpy()[order_B]]
+        return torch.from_numpy(rows_BD).to(self._device, non_blocking=True)
 
 
 def hold(embeddings: npt.NDArray[np.floating], residency: str, device: torch.device) -> Embeddings:

@@ -16,13 +16,14 @@ from torch import Tensor
 from topkbench import metrics, protocol
 from topkbench.batches import Rows
 from topkbench.heads import FeedForward, HeadViews
-from topkbench.losses._method import Method
+from topkbench.losses import Method
+from topkbench.optimizer import Adam
 from topkbench.problem import Problem
 from topkbench.progress import Progress
 from topkbench.selection import Evaluation, OnTest, Selection
 from topkbench.settings import Protocol, Settings
 
-_EVALUATION_BYTES = 64 * 2**20  # of embeddings and scores that an evaluation holds at once
+_EVALUATION_BYTES = 8 * 2**20  # of embeddings and scores that an evaluation holds at once; more leave the cache
 
 
 @dataclass(frozen=True)
@@ -73,10 +74,9 @@ class Stack:
         self._device = device
         self.head = _head(len(settings), dims, generator, self._shared, device, splits.train.dtype)
         self._views = HeadViews(self.head)
-        self._optimizer = _optimizer(self._views, [10**-s.protocol.nloglr for s in settings])
+        self._optimizer = Adam(self._views, [10**-s.protocol.nloglr for s in settings])
         self._row_bytes = splits.train.dtype.itemsize * (dims[0] + len(settings) * sum(dims[1:]))
         self._loss_sum_H = torch.zeros(len(settings), device=device, dtype=splits.train.dtype)
-        self._ones_H = torch.ones_like(self._loss_sum_H)
         self._steps_summed = 0
 
     @property
@@ -112,7 +112,8 @@ class Stack:
         with _scoring(self._shared.precision, self._device):
             scores_HBC = self.head(x_BD)
         losses_H = self._losses(scores_HBC, y_B)
-        losses_H.backward(self._ones_H)  # type: ignore[no-untyped-call] # of their sum: heads share no parameter
+        # Of their sum: heads share no parameter. Were a gradient given, torch would import its compiler first (0.4 s).
+        losses_H.sum().backward()  # type: ignore[no-untyped-call]
         self._views.hand_over_gradients()
         self._optimizer.step()
         self._loss_sum_H += losses_H.detach()
@@ -134,16 +135,17 @@ class Stack:
         losses = self._mean_losses()
         at = (epoch, (epoch - 1) * self.steps_per_epoch + step)
         is_last = at == (self._shared.n_epochs, self._shared.n_epochs * self.steps_per_epoch)
-        valid = [metrics.top_k(ranks) for ranks, _ in self._ranks(self._splits.valid)]
+        ranks_HN = torch.cat([metrics.ranks(*block) for block in self._scored(self._splits.valid)], -1)
+        valid = [metrics.top_k(ranks_N) for ranks_N in ranks_HN]
         always = is_last or self._shared.eval_test == "always"
         wanted = [
             not run.error and isfinite(loss) and bool(always or run.selection.beaten(accuracies))
             for run, loss, accuracies in zip(self.runs, losses, valid, strict=True)
         ]
-        tests = self._ranks(self._splits.test) if any(wanted) else [None] * len(self.runs)
+        tests = self._on_test() if any(wanted) else [None] * len(self.runs)
         for run, loss, accuracies, wants, test in zip(self.runs, losses, valid, wanted, tests, strict=True):
             if not run.error:
-                _record(run, Evaluation(*at, accuracies, _on_test(test) if wants else None), loss)
+                _record(run, Evaluation(*at, accuracies, test if wants else None), loss)
 
     def _mean_losses(self) -> list[float]:
         """Each head's mean loss since the last evaluation; NaN where its last step has spoilt a weight."""
@@ -154,17 +156,25 @@ class Stack:
         means: list[float] = means_H.where(sound_H, torch.nan).tolist()
         return means
 
+    def _on_test(self) -> list[OnTest | None]:
+        """What each head makes of the test rows."""
+        blocks = [
+            (metrics.ranks(*block).int(), metrics.predictions(block[0]).int())
+            for block in self._scored(self._splits.test)
+        ]
+        ranks_HN, predictions_HN = (torch.cat(parts, -1) for parts in zip(*blocks, strict=True))
+        return [
+            OnTest(metrics.top_k(ranks_N), ranks_N.cpu().numpy(), predictions_N.cpu().numpy())
+            for ranks_N, predictions_N in zip(ranks_HN, predictions_HN, strict=True)
+        ]
+
     @torch.no_grad()
-    def _ranks(self, rows: Rows) -> list[tuple[Tensor, Tensor]]:
-        """Ranks and predictions of every row, [N] each, for every head; in blocks, so that memory is bounded."""
+    def _scored(self, rows: Rows) -> Iterator[tuple[Tensor, Tensor]]:
+        """Scores [H, B, C] and labels [B] of every row, in blocks, so that memory is bounded."""
         self.head.eval()
-        ranks, predictions = [], []
         for x_BD, y_B in rows.in_order(max(1, _EVALUATION_BYTES // self._row_bytes)):
-            scores_HBC = self.head(x_BD)
-            ranks.append(metrics.ranks(scores_HBC, y_B).int())
-            predictions.append(metrics.predictions(scores_HBC).int())
+            yield self.head(x_BD), y_B
         self.head.train()
-        return list(zip(torch.cat(ranks, -1), torch.cat(predictions, -1), strict=True))
 
 
 def _one_a_sample(loss: Method, scores_HBC: Tensor, y_HB: Tensor, state: Problem) -> Tensor:
@@ -188,13 +198,6 @@ def _record(run: Run, evaluation: Evaluation, loss: float) -> None:
         run.error = f"diverged: loss or weights are not finite at {where}; {cure}"
 
 
-def _on_test(test: tuple[Tensor, Tensor] | None) -> OnTest | None:
-    if test is None:
-        return None
-    ranks, predictions = test
-    return OnTest(metrics.top_k(ranks), ranks.cpu().numpy(), predictions.cpu().numpy())
-
-
 def _shown(runs: Sequence[Run]) -> str:
     """The state of the stack in a few words: its best run."""
     latest = max((run.history[-1] for run in runs), key=lambda entry: float(entry["valid"]["top1"]))
@@ -213,12 +216,6 @@ def _head(
     dropout = protocol.noise(shared.seed, "dropout", device) if shared.apply_dropout else None
     head = FeedForward(heads, dims, generator, apply_relu=shared.apply_relu, dropout=dropout)
     return head.to(device, dtype)
-
-
-def _optimizer(views: HeadViews, rates: Sequence[float]) -> torch.optim.Optimizer:
-    # Fused: the plain one costs more here than both matrix products of a step.
-    groups = [{"params": parameters, "lr": rate} for parameters, rate in zip(views, rates, strict=True)]
-    return torch.optim.Adam(groups, fused=True)
 
 
 def _scoring(precision: str, device: torch.device) -> AbstractContextManager[object]:

@@ -2,12 +2,13 @@
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from topkbench.ops.selection import largest
 
 
+@settings(deadline=None)
 @given(st.integers(1, 40), st.integers(1, 2000), st.integers(0, 2**31))
 def test_values_are_those_of_a_sort(m, classes, seed):
     m = min(m, classes)
@@ -30,5 +31,5 @@ def test_nan_counts_as_the_largest_and_infinities_as_themselves(classes):
 
 
 def test_leading_axes():
-    scores = torch.randn(2, 3, 700)
+    scores = torch.randn(2, 3, 700, generator=torch.Generator().manual_seed(0))
     assert torch.equal(largest(scores, 5).values, scores.topk(5).values)
