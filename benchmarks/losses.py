@@ -53,7 +53,7 @@ def main() -> None:
     for classes, m in SIZES:
         for method in arguments.method:
             loss = losses.load(method, m=m)
-            theirs = next(peers(method, loss, classes), None)
+            theirs = next(peers(method, loss, classes, torch.device("cpu")), None)
             if theirs is None:
                 raise SystemExit("difftopk is not installed: pip install difftopk diffsort")
             own_ms, other_ms, ratio = compare(ours(method, loss).loss, theirs.loss, classes, arguments.turns)

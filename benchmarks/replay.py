@@ -21,7 +21,6 @@ sys.path.append(str(Path(__file__).parent.parent))
 
 from tests import plain
 from topkbench import losses, protocol, store, train
-from topkbench.losses._topk_cross_entropy import TopKCrossEntropy
 
 OPTIONS = {"splitter_selection": {"inverse_temperature": 0.5}, "neuralsort": {"inverse_temperature": 1.0}}
 BATCH, NLOGLR = 100, 1.5
@@ -47,7 +46,7 @@ def theirs(data: store.Store, method: str, epochs: int, seed: int) -> tuple[floa
     """The same of the plain script."""
     x, y = (torch.from_numpy(np.array(part)) for part in (data.splits["train"].embeddings, data.splits["train"].labels))
     loss = losses.load(method, **OPTIONS[method])
-    assert isinstance(loss, TopKCrossEntropy)
+    assert isinstance(loss, losses.TopKCrossEntropy)
     assert loss.m is not None
     model = plain.train(
         x,

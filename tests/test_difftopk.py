@@ -71,11 +71,24 @@ def test_the_old_name_of_the_distribution_still_works():
         difftopk.DiffTopkNet("bitonic", 4, 2, interpolation_type="gaussian", distribution="logistic")
 
 
+def test_what_difftopk_takes_and_shows():
+    weights = np.array([1, 1, 1], np.float32) / 3 * 1.00005
+    loss = difftopk.TopKCrossEntropyLoss("bitonic", 1, weights, 10, np.int64(5), distribution="logistic")
+    assert (loss.k, loss.n, loss.m, loss.device, loss.top1_mode) == (3, 10, 5, "cpu", "sm")
+    assert sum(loss.p_k) == pytest.approx(1)
+    with pytest.warns(DeprecationWarning):
+        net = difftopk.DiffTopkNet("bitonic", 4, 2, interpolation_type="logistic", distribution=None)
+    net.steepness = 1e6  # annealing
+    assert set(net(torch.tensor([[0.0, 3.0, 1.0, 2.0]]))[1].round(decimals=4).unique().tolist()) == {0.0, 1.0}
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
         (lambda: difftopk.TopKCrossEntropyLoss("bitonic", 1.0, [1.0], 10), "needs a distribution"),
-        (lambda: difftopk.TopKCrossEntropyLoss("bitonc", 1.0, [1.0], 10), "did you mean 'bitonic'"),
+        (lambda: difftopk.TopKCrossEntropyLoss("bitonc", 1.0, [1.0], 10), "unknown method 'bitonc'"),
+        (lambda: difftopk.TopKCrossEntropyLoss("softmax_cross_entropy", 1.0, [1.0], 10), "unknown method 'softmax"),
+        (lambda: difftopk.NeuralSort(tau=0.0), "tau = 0.0"),
         (lambda: difftopk.TopKCrossEntropyLoss("softsort", 1.0, [0.5], 10), "sums to 0.5"),
         (lambda: difftopk.TopKCrossEntropyLoss("softsort", 1.0, [1.0], 10, 11), "m = 11 exceeds the n = 10"),
         (lambda: difftopk.TopKCrossEntropyLoss("softsort", 1.0, [1.0], 10)(torch.zeros(2, 9), torch.zeros(2)), "10"),

@@ -133,13 +133,31 @@ def test_half_precision_scores(method, dtype):
 
 @pytest.mark.parametrize("method", METHODS)
 def test_ties_and_infinities_stay_finite(method):
-    loss = has(method, "infinities")()
-    logits, target = sample(4, dtype=torch.float32)
+    has(method, "infinities")
+    logits, target = sample(6, dtype=torch.float32)
+    other = (target + 1) % CLASSES
     logits[0] = 0.0
-    logits[1, (target[1] + 1) % CLASSES] = -torch.inf
-    values, gradient = loss_and_gradient(loss, logits, target)
-    assert values.isfinite().all()
-    assert gradient.isfinite().all()
+    logits[1, other[1]] = -torch.inf
+    logits[2, other[2]] = torch.inf
+    logits[3, target[3]] = -torch.inf
+    logits[4, target[4]] = torch.inf
+    logits[5, target[5]] = logits[5, other[5]] = torch.inf
+    for m in (16, CLASSES, None):
+        values, gradient = loss_and_gradient(build(method, m=m), logits, target)
+        assert values.isfinite().all()
+        assert gradient.isfinite().all()
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_any_layout_any_integers_and_no_samples(method):
+    loss = losses.find(method)()
+    logits, target = sample(6)
+    expected = loss(logits, target)
+    torch.testing.assert_close(loss(logits.mT.contiguous().mT, target), expected)
+    torch.testing.assert_close(loss(logits, target.int()), expected)
+    values, gradient = loss_and_gradient(loss, logits[:0], target[:0])
+    assert values.shape == (0,)
+    assert gradient.shape == (0, CLASSES)
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -153,7 +171,9 @@ def test_nan_is_not_hidden_and_stays_in_its_row(method):
 
 @pytest.mark.parametrize("method", METHODS)
 def test_trains_after_a_use_in_inference_mode(method):
-    loss = build(method, m=11)  # a short-list of its own length, whose network is not cached yet
+    loss = build(
+        method, m=11, p_k=(0.3, 0.3, 0.4) if method != "softmax_cross_entropy" else (1.0,)
+    )  # nothing is cached
     logits, target = sample(4)
     with torch.inference_mode():
         loss(logits, target)
@@ -274,6 +294,7 @@ def test_agrees_with_the_definition_in_float64(case, meta, x, y, g):
         ("bitonic", {"p_k": (1.5, -0.5)}, "at least 0"),
         ("bitonic", {"p_k": (float("nan"), 1.0)}, "at least 0"),
         ("bitonic", {"m": 4}, "m = 4 is below k = 5"),
+        ("bitonic", {"m": 1, "p_k": (1.0,)}, "m = 1 leaves the label alone"),
         ("bitonic", {"m": "many"}, "m = 'many'"),
         ("bitonic", {"distribution": "normal"}, "unknown distribution"),
         ("bitonic", {"top1_mode": "softmax"}, "unknown top1_mode"),

@@ -33,6 +33,26 @@ def test_tables_2_and_3_cross_every_method_with_its_objectives():
         assert lines(f"difftopk/tables2+3-{size}") == crossed | alone
 
 
+NETS = {"distribution": ["logistic_phi"], "inverse_temperature": [1.0], "art_lambda": [0.5]}
+
+
+def test_table_5():
+    methods = {"method": ["bitonic", "splitter_selection"], "nloglr": [4.5], "m": [16]}
+    assert presets.blocks("difftopk/table5-resnext") == [{**methods, **NETS, "p_k": [SIX[5]]}]
+    own = {"p_k": [SIX[3]], "distribution": ["logistic"], "inverse_temperature": [0.5]}
+    assert presets.blocks("difftopk/table5-efficientnet") == [{**methods, **own}]
+
+
+def test_the_settings_of_tables_2_and_3():
+    for size, m, shared in (("1k", 16, {"nloglr": [4.5]}), ("21k", 50, {"nloglr": [4.0], "n_epochs": [40]})):
+        assert presets.blocks(f"difftopk/tables2+3-{size}") == [
+            {**shared, "method": ["softmax_cross_entropy"], "p_k": [SIX[0]]},
+            {**shared, "method": ["bitonic", "splitter_selection"], "m": [m], **NETS, "p_k": SIX},
+            {**shared, "method": ["neuralsort", "softsort"], "m": [m], "inverse_temperature": [0.5], "p_k": SIX},
+            {**shared, "method": ["smooth_hard_topk"], "p_k": [SIX[1]], "tau": [1.0]},
+        ]
+
+
 def test_a_preset_gives_only_options_that_its_methods_have():
     protocol = {"method", "nloglr", "n_epochs"}
     for preset in presets.names():

@@ -102,6 +102,7 @@ def test_data_with_their_own_validation():
         ("bitonic", {}, "difftopk/table9", "unknown preset 'difftopk/table9'"),
         (None, {}, "difftopk/table5-resnext", "leaves method open: choose with --method"),
         ("cauchy", {}, "difftopk/table5-resnext", "unknown method 'cauchy'"),
+        ("./bitonic.py", {}, "difftopk/table5-resnext", "leave out --preset or ./bitonic.py"),
         ("neuralsort", {}, "difftopk/table5-resnext", "has no method 'neuralsort'; it has bitonic, splitter_selection"),
         ("neuralsort", {}, "difftopk/tables2+3-1k", "leaves p_k open: choose with --p-k, one of: 1 0 0 0 0, 0 0 0 0 1"),
         ("smooth_hard_topk", {}, "difftopk/tables2+3-1k", "smooth_hard_topk stands in preset"),

@@ -13,8 +13,10 @@ from torch import Tensor, nn
 from topkbench import losses
 from topkbench.ops import diffsort, networks, neuralsort, softsort
 from topkbench.ops.relaxation import Relaxation
+from topkbench.ops.scores import require_positive, require_ranks
 
 _NETWORKS = ("bitonic", "odd_even", "splitter_selection")
+_METHODS = (*_NETWORKS, "bitonic__non_sparse", "neuralsort", "softsort", "sinkhorn_sort")
 
 
 class TopKCrossEntropyLoss(nn.Module):
@@ -24,7 +26,7 @@ class TopKCrossEntropyLoss(nn.Module):
         diffsort_method: bitonic, bitonic__non_sparse, odd_even, splitter_selection, neuralsort, softsort, or
             sinkhorn_sort, which difftopk has left out.
         inverse_temperature: β of a network, 1 / τ of the others.
-        p_k: the weight of the top-k objective for k = 1, 2, …
+        p_k: the weight of the top-k objective for k = 1, 2, …; their sum may be off by 1e-4, as there.
         n: number of classes.
         m: classes on the short-list, k..n, or None for all.
         distribution: what relaxes a network's comparators; a network needs one.
@@ -53,15 +55,23 @@ class TopKCrossEntropyLoss(nn.Module):
         top1_mode: str = "sm",
     ) -> None:
         super().__init__()
+        if diffsort_method not in _METHODS:
+            raise ValueError(f"unknown method {diffsort_method!r}; one of {', '.join(_METHODS)}")
         if m is not None and m > n:
-            raise ValueError(f"m = {m} exceeds the n = {n} classes")
-        self.n = n
-        self.device = torch.device(device)
-        options = {"p_k": tuple(p_k), "m": m, "top1_mode": top1_mode, "inverse_temperature": float(inverse_temperature)}
+            raise ValueError(f"m = {m} exceeds the n = {n} classes; give m = {n} or less, or None")
+        self.diffsort_method, self.inverse_temperature = diffsort_method, float(inverse_temperature)
+        self.p_k, self.k, self.n, self.m = _weights(p_k), len(p_k), n, None if m is None else int(m)
+        self.device, self.top1_mode = device, top1_mode
+        options = {
+            "p_k": self.p_k,
+            "m": self.m,
+            "top1_mode": top1_mode,
+            "inverse_temperature": self.inverse_temperature,
+        }
         if losses.canonical(diffsort_method) in _NETWORKS:
             if distribution is None:
                 raise ValueError(f"{diffsort_method} needs a distribution, as in distribution='logistic_phi'")
-            options |= {"distribution": distribution, "art_lambda": art_lambda}
+            options |= {"distribution": distribution, "art_lambda": float(art_lambda)}
         self._loss = losses.load(diffsort_method, **options)
 
     def forward(self, outputs: Tensor, labels: Tensor) -> Tensor:
@@ -86,6 +96,10 @@ class DiffTopkNet(nn.Module):
 
     Raises:
         ValueError: an unknown network or an option out of range.
+
+    >>> DiffTopkNet("bitonic", 2, 1, steepness=1.0)(torch.tensor([[0.0, 1.0]]))[1]  # arctan(1) / π + ½
+    tensor([[[0.2500],
+             [0.7500]]])
     """
 
     def __init__(  # noqa: PLR0913, PLR0917 - difftopk's signature
@@ -98,25 +112,26 @@ class DiffTopkNet(nn.Module):
         steepness: float = 10.0,
         art_lambda: float = 0.25,
         interpolation_type: str | None = None,
-        distribution: str = "cauchy",
+        distribution: str | None = "cauchy",
     ) -> None:
         super().__init__()
         if interpolation_type is not None:
             warnings.warn("interpolation_type is deprecated; call it distribution", DeprecationWarning, stacklevel=2)
-            if distribution not in ("cauchy", interpolation_type):
+            if distribution not in (None, "cauchy", interpolation_type):
                 raise ValueError(f"distribution = {distribution!r}, but interpolation_type = {interpolation_type!r}")
             distribution = interpolation_type
+        if distribution is None:
+            raise ValueError(f"{sorting_network_type} needs a distribution, as in distribution='logistic_phi'")
         self.sorting_network_type = sorting_network_type
-        self.size, self.k, self.sparse = size, k, sparse
-        self.device = torch.device(device)
-        self.relaxation = Relaxation(distribution, steepness, art_lambda)
+        self.size, self.k, self.sparse, self.device = size, k, sparse, device
+        self.steepness, self.art_lambda, self.distribution = steepness, art_lambda, distribution
+        Relaxation(distribution, steepness, art_lambda)  # which refuses what has no meaning
         self.sorting_network = _network(sorting_network_type, size, k)
 
     def forward(self, vectors: Tensor) -> tuple[None, Tensor]:
         """[B, size] -> (None, [B, size, k]), the last column rank 1."""
         _require(vectors, self.size, self.device)
-        relaxation = self.relaxation
-        options = (relaxation.distribution, relaxation.inverse_temperature, relaxation.art_lambda)
+        options = (self.distribution, self.steepness, self.art_lambda)
         return None, diffsort.topk_matrix(vectors, self.sorting_network, self.k, *options)
 
 
@@ -126,10 +141,18 @@ class NeuralSort(nn.Module):
     Args:
         tau: temperature.
         hard: give each element its likeliest rank alone; the gradient stays that of the relaxed matrix.
+
+    Raises:
+        ValueError: tau is not positive.
+
+    >>> NeuralSort()(torch.tensor([[0.0, 1.0]]))  # σ(1), σ(−1)
+    tensor([[[0.7311, 0.2689],
+             [0.2689, 0.7311]]])
     """
 
     def __init__(self, tau: float = 1.0, hard: bool = False) -> None:
         super().__init__()
+        require_positive(tau, "tau")
         self.tau, self.hard = tau, hard
 
     def forward(self, scores: Tensor) -> Tensor:
@@ -145,10 +168,18 @@ class SoftSort(nn.Module):
         tau: temperature.
         hard: give each rank its likeliest element alone; the gradient stays that of the relaxed matrix.
         pow: the power of the distances, ≥ 1.
+
+    Raises:
+        ValueError: tau is not positive, or (when it is used) pow below 1.
+
+    >>> SoftSort()(torch.tensor([[0.0, 1.0]]))  # σ(−1), σ(1)
+    tensor([[[0.2689, 0.7311],
+             [0.7311, 0.2689]]])
     """
 
     def __init__(self, tau: float = 1.0, hard: bool = False, pow: float = 1.0) -> None:  # noqa: A002 - difftopk's name
         super().__init__()
+        require_positive(tau, "tau")
         self.tau, self.hard, self.pow = tau, hard, pow
 
     def forward(self, scores: Tensor) -> Tensor:
@@ -157,19 +188,27 @@ class SoftSort(nn.Module):
         return _hardened(relaxed) if self.hard else relaxed
 
 
+def _weights(p_k: Sequence[float]) -> tuple[float, ...]:
+    """The weights, scaled to a sum of 1 where they miss it by no more than difftopk bears."""
+    weights = tuple(float(p) for p in p_k)
+    total = sum(weights)
+    return tuple(p / total for p in weights) if 0.9999 < total < 1.0001 else weights
+
+
 def _network(kind: str, size: int, k: int) -> networks.Network:
     if kind not in _NETWORKS:
         raise ValueError(f"unknown sorting network {kind!r}; one of {', '.join(_NETWORKS)}")
-    if not 1 <= k <= size:
-        raise ValueError(f"k = {k} is not between 1 and the {size} scores")
+    require_ranks(k, size)
     return networks.splitter_selection(size, k) if kind == "splitter_selection" else getattr(networks, kind)(size)
 
 
-def _require(scores: Tensor, size: int, device: torch.device) -> None:
+def _require(scores: Tensor, size: int, device: str | torch.device) -> None:
     if scores.ndim != 2 or scores.shape[1] != size:
         raise ValueError(f"the scores are {list(scores.shape)}; give [batch, {size}]")
-    if scores.device.type != device.type:
-        raise ValueError(f"the scores are on {scores.device}, but device = '{device}' was given; name theirs")
+    if scores.device.type != torch.device(device).type:
+        raise ValueError(
+            f"the scores are on {scores.device}, but device = '{device}'; make it with device='{scores.device}'"
+        )
 
 
 def _hardened(relaxed: Tensor) -> Tensor:

@@ -161,6 +161,8 @@ def resolve(
 
 def _with_preset(method: str | None, chosen: Mapping[str, Any], preset: str) -> tuple[str, dict[str, Any]]:
     """The method, and what the preset says of its options."""
+    if method and losses.is_file(method):
+        raise UsageError(f"preset {preset} is of topkbench's own methods; leave out --preset or {method}")
     if method and method not in presets.methods(preset):  # an alias, or nonsense
         method = losses.canonical(method)
     line = presets.one_line(preset, method, chosen)

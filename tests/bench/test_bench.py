@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from topkbench import bench, losses
-from topkbench.bench import contenders, cost, reach
+from topkbench.bench import accuracy, contenders, cost
 from topkbench.errors import UsageError
 
 SMALL = bench.Setting(batch=20, classes=60, m=8, dim=16)
@@ -36,7 +36,7 @@ def test_seconds_are_those_of_the_loss():
             scores_BC = scores_BC + 1
         return scores_BC.sum()
 
-    taken, ratio = cost.seconds(slow, *sample(), rounds=3)
+    taken, ratio = cost.time_and_ratio(slow, *sample(), rounds=3)
     assert taken > 2000 * 0.5e-6  # no operation takes less
     assert ratio > 10
 
@@ -60,17 +60,18 @@ def test_reach_ends_where_float32_fails():
         return scores_BC.exp().mean()
 
     scores, label = sample()
-    assert reach.accurate_scales(loses_digits, loses_digits, scores, label) is None
-    assert reach.accurate_scales(overflows, overflows, scores, label) == (1e-4, 10.0)
+    assert accuracy.accurate_scales(loses_digits, loses_digits, scores, label) is None
+    assert accuracy.accurate_scales(overflows, overflows, scores, label) == (1e-4, 10.0)
 
 
-def test_difftopk_is_measured_with_the_same_options(monkeypatch):
+def test_difftopk_is_measured_with_the_same_options(monkeypatch, capsys):
     given = {}
 
     class TopKCrossEntropyLoss(torch.nn.Module):
         def __init__(self, method: str, **options: object) -> None:
             super().__init__()
             given.update(options, method=method)
+            sys.stdout.write("a word where results belong")  # as difftopk does with torch-sparse
 
         def forward(self, outputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
             return torch.nn.functional.cross_entropy(outputs, labels)
@@ -87,6 +88,15 @@ def test_difftopk_is_measured_with_the_same_options(monkeypatch):
     assert given["method"] == "bitonic__non_sparse"
     assert (given["n"], given["m"], given["distribution"]) == (60, 8, "logistic_phi")
     assert rows[1].scales is None  # its gradient is not bitonic's
+    assert capsys.readouterr().out == ""
+
+
+def test_another_library_that_fails_is_left_out_with_a_warning(monkeypatch):
+    monkeypatch.setitem(sys.modules, "difftopk", ModuleType("difftopk"))  # with no loss in it
+    monkeypatch.setattr(contenders, "_installed", lambda name: name == "difftopk")
+    with pytest.warns(UserWarning, match="difftopk is left out: AttributeError"):
+        rows = list(bench.measure(["bitonic"], SMALL, rounds=1))
+    assert [row.source for row in rows] == ["topkbench"]
 
 
 @pytest.mark.parametrize(
@@ -101,6 +111,8 @@ def test_difftopk_is_measured_with_the_same_options(monkeypatch):
 def test_refuses(methods, setting, message):
     with pytest.raises(UsageError, match=message):
         list(bench.measure(methods, setting, rounds=1))
+    with pytest.raises(UsageError, match="rounds = 0"):
+        list(bench.measure(rounds=0))
 
 
 def test_a_method_that_needs_more_than_scores_is_refused(tmp_path):

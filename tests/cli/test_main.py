@@ -14,6 +14,19 @@ from topkbench.errors import DataError, RunError, UnsafeInputError, UsageError
 LISTS = ("--p-k", "--hidden-dims")
 
 
+@pytest.mark.parametrize(
+    ("given", "rewritten"),
+    [
+        ("--method a b --json", "--method a --method b --json"),
+        ("--method=a,b c -h", "--method a --method b --method c -h"),
+        ("--batch 5 --method ./my.py --m 8", "--batch 5 --method ./my.py --m 8"),
+        ("--method --json", "--method --json"),
+    ],
+)
+def test_names_up_to_the_next_option(given, rewritten):
+    assert repeated(given.split(), (), ("--method",)) == rewritten.split()
+
+
 def test_help_answers_in_half_a_second(topkbench):
     def seconds() -> float:
         start = time.perf_counter()

@@ -101,8 +101,14 @@ def test_refuses(change, message):
 def test_labels_and_networks_that_do_not_fit():
     with pytest.raises(ValueError, match="target holds 9"):
         diffsort.label_rank_distribution(torch.zeros(1, 4), torch.tensor([9]), networks.bitonic(4), 2)
-    with pytest.raises(ValueError, match="more wires than the 4 scores"):
+    with pytest.raises(ValueError, match="is for 8 scores, but there are 4"):
         diffsort.label_rank_distribution(torch.zeros(1, 4), torch.tensor([0]), networks.bitonic(8), 2)
+    with pytest.raises(ValueError, match="is for 4 scores, but there are 8"):
+        diffsort.label_rank_distribution(torch.zeros(1, 8), torch.tensor([0]), networks.bitonic(4), 2)
+    with pytest.raises(ValueError, match=r"need a target \[2\], got \[1\]"):
+        diffsort.label_rank_distribution(torch.zeros(2, 4), torch.tensor([0]), networks.bitonic(4), 2)
+    with pytest.raises(TypeError, match="floating point"):
+        diffsort.topk_matrix(torch.zeros(2, 4, dtype=torch.long), networks.bitonic(4), 2)
 
 
 def test_infinite_and_half_precision_scores():

@@ -13,9 +13,9 @@ import torch
 
 from topkbench import losses
 from topkbench.allocator import keep_freed_memory
+from topkbench.bench.accuracy import accurate_scales
 from topkbench.bench.contenders import Contender, ours, peers
-from topkbench.bench.cost import peak_bytes, seconds, step_without_loss
-from topkbench.bench.reach import accurate_scales
+from topkbench.bench.cost import peak_bytes, step_without_loss, time_and_ratio
 from topkbench.errors import UsageError
 from topkbench.losses import Method
 from topkbench.progress import Progress, silent
@@ -30,7 +30,7 @@ class Setting:
         classes: C.
         m: classes on the short-list, of the methods that have one.
         dim: D of the head that the share of a training step is reckoned with.
-        device: where.
+        device: where scores, labels and head are.
     """
 
     batch: int = 500
@@ -74,14 +74,16 @@ def measure(
 
     Args:
         methods: names, aliases or files; by default all that need nothing but scores and labels.
-        setting: on what; by default as `Setting` says.
-        rounds: turns, of which the median is taken.
+        setting: sizes and device; by default as `Setting` says.
+        rounds: turns, at least 1, of which the median is taken.
         progress: shows the contenders.
 
     Raises:
         UsageError: an unknown method, one that needs more than scores and labels, or sizes that do not fit.
     """
     setting = setting or Setting()
+    if rounds < 1:
+        raise UsageError(f"rounds = {rounds}: it must be at least 1")
     contenders = _contenders(methods, setting)
     if setting.device.type == "cpu":
         keep_freed_memory()  # as training does
@@ -91,7 +93,7 @@ def measure(
     label_B = torch.randint(setting.classes, (setting.batch,), generator=generator).to(setting.device)
     with progress(len(contenders), "loss", "measuring") as bar:
         for contender in contenders:
-            taken, ratio = seconds(contender.loss, scores_BC, label_B, rounds)
+            taken, ratio = time_and_ratio(contender.loss, scores_BC, label_B, rounds)
             yield Row(
                 method=contender.method,
                 source=contender.source,
@@ -113,7 +115,10 @@ def _contenders(methods: Sequence[str] | None, setting: Setting) -> list[Contend
     found = []
     for name in methods or [name for name in losses.names() if not losses.find(name).needs]:
         loss = _loss(name, setting)
-        found += [ours(losses.canonical(name), loss), *peers(losses.canonical(name), loss, setting.classes)]
+        found += [
+            ours(losses.canonical(name), loss),
+            *peers(losses.canonical(name), loss, setting.classes, setting.device),
+        ]
     return found
 
 

@@ -2,17 +2,16 @@
 
 import contextlib
 import sys
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from importlib import import_module, metadata, util
-from types import ModuleType
 from typing import Any
 
+import torch
 from torch import Tensor
 
-from topkbench.losses import Method
-from topkbench.losses._short_list import short_list
-from topkbench.losses._topk_cross_entropy import TopKCrossEntropy
+from topkbench.losses import Method, TopKCrossEntropy, short_list
 
 MeanLoss = Callable[[Tensor, Tensor], Tensor]
 """Scores [B, C] and labels [B] -> []."""
@@ -50,29 +49,42 @@ def ours(name: str, loss: Method) -> Contender:
     return Contender(name, "topkbench", _mean(loss), _mean(loss))
 
 
-def peers(name: str, loss: Method, classes: int) -> Iterator[Contender]:
-    """The same method of other libraries, with the same options."""
-    if name in _DIFFTOPK and _installed("difftopk") and isinstance(loss, TopKCrossEntropy):
-        lacking = name in _NEEDS_TORCH_SPARSE and not _installed("torch_sparse")
-        if not lacking and loss.m is not None and len(loss.p_k) < loss.m < classes:  # what difftopk asks for
-            yield _difftopk(name, loss, classes)
-    if name == "softsort" and _installed("torchsort") and isinstance(loss, TopKCrossEntropy):
-        yield _torchsort(loss)
+def peers(name: str, loss: Method, classes: int, device: torch.device) -> Iterator[Contender]:
+    """The same method of other libraries, with the same options; one that cannot be made is left out with a warning."""
+    if not isinstance(loss, TopKCrossEntropy):
+        return
+    lacking = name in _NEEDS_TORCH_SPARSE and not _installed("torch_sparse")
+    fits = loss.m is not None and len(loss.p_k) < loss.m < classes  # what difftopk asks for
+    if name in _DIFFTOPK and _installed("difftopk") and fits and not lacking:
+        yield from _made("difftopk", lambda: _difftopk(name, loss, classes, device))
+    if name == "softsort" and _installed("torchsort"):
+        yield from _made("torchsort", lambda: _torchsort(loss))
+
+
+def _made(library: str, make: Callable[[], Contender]) -> Iterator[Contender]:
+    try:
+        with contextlib.redirect_stdout(sys.stderr):  # difftopk prints; stdout carries results alone
+            contender = make()
+    except Exception as error:  # whatever another library raises ends its own row alone
+        warnings.warn(f"{library} is left out: {type(error).__name__}: {error}", stacklevel=2)
+    else:
+        yield contender
 
 
 def _mean(loss: Method) -> MeanLoss:
     return lambda scores_BC, label_B: loss(scores_BC, label_B).mean()
 
 
-def _difftopk(name: str, loss: TopKCrossEntropy, classes: int) -> Contender:
+def _difftopk(name: str, loss: TopKCrossEntropy, classes: int, device: torch.device) -> Contender:
     options: dict[str, Any] = {field.name: getattr(loss, field.name) for field in fields(loss)}
-    theirs = _imported("difftopk").TopKCrossEntropyLoss(_DIFFTOPK[name], n=classes, **options)
+    build = import_module("difftopk").TopKCrossEntropyLoss
+    theirs = build(_DIFFTOPK[name], n=classes, device=str(device), **options)
     return Contender(name, f"difftopk {metadata.version('difftopk')}", theirs, _mean(loss))
 
 
 def _torchsort(loss: TopKCrossEntropy) -> Contender:
     """The label's soft rank (Blondel et al. 2020) in the same short-list: no loss of a paper, but of the same use."""
-    soft_rank = _imported("torchsort").soft_rank
+    soft_rank = import_module("torchsort").soft_rank
 
     def mean_rank(scores_BC: Tensor, label_B: Tensor) -> Tensor:
         scores_BM, place_B = short_list(scores_BC, label_B, loss.m)
@@ -84,8 +96,3 @@ def _torchsort(loss: TopKCrossEntropy) -> Contender:
 
 def _installed(name: str) -> bool:
     return util.find_spec(name) is not None
-
-
-def _imported(name: str) -> ModuleType:
-    with contextlib.redirect_stdout(sys.stderr):  # difftopk prints on import; stdout carries results alone
-        return import_module(name)

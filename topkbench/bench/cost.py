@@ -11,7 +11,7 @@ from torch import Tensor
 from topkbench.bench.contenders import MeanLoss
 
 
-def seconds(loss: MeanLoss, scores_BC: Tensor, label_B: Tensor, rounds: int) -> tuple[float, float]:
+def time_and_ratio(loss: MeanLoss, scores_BC: Tensor, label_B: Tensor, rounds: int) -> tuple[float, float]:
     """Seconds of both passes, and their ratio to those of torch's cross-entropy; medians over turns."""
     passes = [timed_passes(each, scores_BC, label_B) for each in (loss, torch.nn.functional.cross_entropy)]
     turns = [[both() for both in passes] for _ in range(rounds + 2)][2:]  # two to warm up

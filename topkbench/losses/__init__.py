@@ -21,10 +21,23 @@ from typing import Any
 from topkbench import option_types
 from topkbench.errors import UsageError, did_you_mean
 from topkbench.losses._method import Method
-from topkbench.losses._scores import check_scores
-from topkbench.ops.scores import at_least_float32
+from topkbench.losses._short_list import short_list
+from topkbench.losses._topk_cross_entropy import TopKCrossEntropy
+from topkbench.ops.scores import at_least_float32, check_scores
 
-__all__ = ["Method", "at_least_float32", "canonical", "check_scores", "find", "is_file", "load", "names", "options"]
+__all__ = [
+    "Method",
+    "TopKCrossEntropy",
+    "at_least_float32",
+    "canonical",
+    "check_scores",
+    "find",
+    "is_file",
+    "load",
+    "names",
+    "options",
+    "short_list",
+]
 
 
 def names() -> list[str]:

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from topkbench.losses._method import Method
-from topkbench.losses._scores import check_scores
 from topkbench.losses._short_list import short_list
+from topkbench.ops.scores import check_scores
 from topkbench.problem import Problem
 
 TOP1_MODES = ("sm", "smce", "sort")
@@ -40,7 +40,9 @@ class TopKCrossEntropy(Method):
         object.__setattr__(self, "p_k", check_p_k(self.p_k))
         if self.m is not None and self.m < len(self.p_k):
             k = len(self.p_k)
-            raise ValueError(f"m = {self.m} is below k = {k}, the number of p_k; give a larger m or fewer values")
+            raise ValueError(f"m = {self.m} is below k = {k}, the number of p_k; give m = {k} or more, or fewer p_k")
+        if self.m == 1:
+            raise ValueError("m = 1 leaves the label alone, with nothing to learn; give m = 2 or more")
         if self.top1_mode not in TOP1_MODES:
             raise ValueError(f"unknown top1_mode {self.top1_mode!r}; one of {', '.join(TOP1_MODES)}")
 
@@ -53,7 +55,10 @@ class TopKCrossEntropy(Method):
         check_scores(logits, target)
         scores_BM, label_B = short_list(logits, target, self.m)
         if len(self.p_k) > scores_BM.shape[-1]:
-            raise ValueError(f"p_k has {len(self.p_k)} values, but there are only {scores_BM.shape[-1]} classes")
+            classes = scores_BM.shape[-1]
+            raise ValueError(
+                f"p_k has {len(self.p_k)} values, but there are only {classes} classes; give {classes} or fewer"
+            )
         if self.top1_mode == "sort":
             return _epsilon(self._reached(scores_BM, label_B, self.p_k))
         log_softmax_B = scores_BM.log_softmax(-1).gather(-1, label_B.unsqueeze(-1).long()).squeeze(-1)
@@ -68,11 +73,12 @@ class TopKCrossEntropy(Method):
     def _reached(self, scores_BM: Tensor, label_B: Tensor, p_k: tuple[float, ...]) -> Tensor:
         """Σ_k p_k Q_k = Σ_r P[r, y] Σ_{k ≥ r} p_k."""
         ranks_BK = self.label_rank_distribution(scores_BM, label_B, len(p_k))
-        return ranks_BK @ _at_least(p_k, ranks_BK.dtype, ranks_BK.device)
+        return (ranks_BK * _worth(p_k, ranks_BK.dtype, ranks_BK.device)).sum(-1)  # no product that autocast rounds
 
 
 @lru_cache  # so that a step copies nothing to the device
-def _at_least(p_k: tuple[float, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
+@torch.inference_mode(False)  # what is cached under it could not be trained with later
+def _worth(p_k: tuple[float, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
     """Σ_{k ≥ r} p_k for r = 1, 2, …: what the label's being at rank r is worth."""
     return torch.tensor([sum(p_k[r:]) for r in range(len(p_k))], dtype=dtype, device=device)
 

@@ -14,8 +14,8 @@ class Loss(SoftPermutation):
     """Move the short-list onto sorted targets by optimal transport (Cuturi et al. 2019); ask for the label's rank.
 
     The loss is `TopKCrossEntropy`'s, P the plan of `ops.sinkhorn_sort.permutation`, ε = 1 / inverse_temperature
-    (Petersen et al. 2022, whose published code has left it out). Their temperature is not known; as the targets lie
-    between 0 and 1, neighbours among m = 16 scores are compared as steeply as by a logistic with β = 2/15 of it.
+    (Petersen et al. 2022, whose published code has left it out; their temperature is not known). As the targets lie
+    between 0 and 1, two neighbours with a gap d alone would be told apart with σ(2 d / ((m − 1) ε)).
 
     >>> import torch
     >>> loss = Loss(p_k=(0.0, 1.0), m=3, top1_mode="sort")

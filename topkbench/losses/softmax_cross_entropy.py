@@ -7,9 +7,8 @@ import torch
 from torch import Tensor
 
 from topkbench.losses._method import Method
-from topkbench.losses._scores import check_scores
 from topkbench.losses._topk_cross_entropy import check_p_k
-from topkbench.ops.scores import at_least_float32
+from topkbench.ops.scores import at_least_float32, check_scores
 from topkbench.problem import Problem
 
 
@@ -26,7 +25,10 @@ class Loss(Method):
 
     paper: ClassVar[str] = "textbook"
     aliases: ClassVar[tuple[str, ...]] = ("cross_entropy",)
-    lacks: ClassVar[dict[str, str]] = {"temperature": "it has none; scale the scores instead"}
+    lacks: ClassVar[dict[str, str]] = {
+        "temperature": "it has none; scale the scores instead",
+        "infinities": "+∞, or −∞ for the label, gives an infinite loss or NaN, as torch's own; bounding scores costs a pass",
+    }
 
     p_k: tuple[float, ...] = (1.0,)
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from topkbench.ops.networks import Network
 from topkbench.ops.relaxation import Relaxation
 from topkbench.ops.relaxed_network import carry
-from topkbench.ops.scores import check_labels, float_type, require_ranks
+from topkbench.ops.scores import check_scores, float_type, require_ranks
 
 
 def label_rank_distribution(
@@ -27,7 +27,7 @@ def label_rank_distribution(
     """Probability that the label has rank 1, …, k: the label's column of P, its last k wires from the top.
 
     A one-hot of the label's wire goes through the layers with the scores: O(layers · M) a sample, where the whole
-    matrix takes O(layers · M · k).
+    matrix takes O(layers · M²).
 
     Args:
         scores_BM: scores, [..., B, M], floating point; ±∞ counts as ±1e18, half precision becomes float32.
@@ -42,7 +42,9 @@ def label_rank_distribution(
         [..., B, K], index 0 = rank 1. A row sums to at most 1, to 1 where k = M.
 
     Raises:
-        ValueError: k, β, λ or (on the CPU) a label out of range, an unknown distribution, or a network of more wires.
+        TypeError: scores that are not floating point, or labels that are not integers.
+        ValueError: shapes that differ, k, β, λ or (on the CPU) a label out of range, an unknown distribution, or a
+            network of another size.
 
     >>> from topkbench.ops.networks import bitonic
     >>> scores = torch.tensor([[0.0, 1.0]])  # σ(1) = 0.7311
@@ -52,7 +54,7 @@ def label_rank_distribution(
     relaxation = Relaxation(distribution, inverse_temperature, art_lambda)
     m = scores_BM.shape[-1]
     require_ranks(k, m)
-    check_labels(label_B, m)
+    check_scores(scores_BM, label_B)
     label_1N = label_B.reshape(1, -1).long()
     one_hot_MN = torch.zeros(m, label_1N.shape[1], dtype=float_type(scores_BM), device=scores_BM.device)
     one_hot_MN.scatter_(0, label_1N, 1)
@@ -70,9 +72,12 @@ def topk_matrix(
 ) -> Tensor:
     """The rows of P for the last k wires, transposed: P[element, rank], the last column rank 1 (difftopk's order).
 
+    O(layers · M²) operations and, where a gradient is wanted, as many bytes times 4 a sample: a one-hot of every wire
+    goes through the layers. For a loss on the label alone `label_rank_distribution` is M times cheaper.
+
     Args:
         scores_BM: [..., B, M].
-        layers: as `label_rank_distribution` takes them, as are the other arguments.
+        layers: a network of `ops.networks` on M wires that brings the k largest to the last k wires.
         k: number of ranks, 1..M.
         distribution: one of `ops.relaxation.DISTRIBUTIONS`.
         inverse_temperature: β > 0.
@@ -82,7 +87,8 @@ def topk_matrix(
         [..., B, M, K]; columns sum to 1.
 
     Raises:
-        ValueError: as `label_rank_distribution`.
+        TypeError: scores that are not floating point.
+        ValueError: k, β or λ out of range, an unknown distribution, or a network of another size.
 
     >>> from topkbench.ops.networks import bitonic
     >>> topk_matrix(torch.tensor([[0.0, 1.0]]), bitonic(2), 1, "logistic")

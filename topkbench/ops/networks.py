@@ -6,6 +6,8 @@ comparators of one layer touch different wires. After the last layer the largest
 
 from functools import lru_cache
 
+from topkbench.ops.scores import require_ranks
+
 Comparator = tuple[int, int]
 Layer = tuple[Comparator, ...]
 Network = tuple[Layer, ...]
@@ -66,8 +68,7 @@ def splitter_selection(n: int, k: int) -> Network:
     (((0, 2),), ((1, 2),))
     """
     _require_wires(n)
-    if not 1 <= k <= n:
-        raise ValueError(f"k = {k} is not between 1 and n = {n}")
+    require_ranks(k, n)
     bound = [0] * n
     free_from = [0] * n  # the first layer in which a wire may be used again
     layers: list[list[Comparator]] = []

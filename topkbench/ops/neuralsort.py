@@ -1,16 +1,16 @@
 """NeuralSort (Grover et al. 2019): a softmax over the elements for each rank.
 
-With the scores sorted, s_1 ≥ s_2 ≥ …, their equation 5 gives element j at rank r the logit ((n + 1 − 2r) s_j −
-Σ_i |s_j − s_i|) / τ. Up to a constant of the rank that is (2r V_j − U_j) / τ, where V_j = s_1 − s_j and
-U_j = Σ_{i<j} (2i + 1) (s_i − s_{i+1}): linear in the gaps, without the n × n differences.
+Element j has at rank r of n the logit ((n + 1 − 2r) s_j − Σ_i |s_j − s_i|) / τ (their eq. 5). The sums come from sorted
+scores by cumulative sums, without the n × n differences.
 
 Legend: B batch, M scores, K ranks.
 """
 
 import torch
 from torch import Tensor
+from torch.autograd.function import FunctionCtx, once_differentiable
 
-from topkbench.ops.scores import check_labels, finite, float_type, require_positive, require_ranks
+from topkbench.ops.scores import check_scores, finite, float_type, require_positive, require_ranks
 
 
 def label_rank_distribution(scores_BM: Tensor, label_B: Tensor, k: int, tau: float = 1.0) -> Tensor:
@@ -19,8 +19,7 @@ def label_rank_distribution(scores_BM: Tensor, label_B: Tensor, k: int, tau: flo
     O(M · K) a sample, beside the sort.
 
     Args:
-        scores_BM: [..., B, M], floating point; ±∞ counts as ±1e18, half precision becomes float32. Where scores are
-            equal, the gradient is that of the order in which they come.
+        scores_BM: [..., B, M], floating point; ±∞ counts as ±1e18, half precision becomes float32.
         label_B: [..., B], integers in 0..M−1.
         k: number of ranks, 1..M.
         tau: temperature τ > 0; difftopk's is 1 / inverse_temperature.
@@ -29,12 +28,13 @@ def label_rank_distribution(scores_BM: Tensor, label_B: Tensor, k: int, tau: flo
         [..., B, K], index 0 = rank 1. The ranks of one label need not sum to 1; the labels of one rank do.
 
     Raises:
-        ValueError: k, τ or (on the CPU) a label out of range.
+        TypeError: scores that are not floating point, or labels that are not integers.
+        ValueError: shapes that differ, k, τ or (on the CPU) a label out of range.
 
     >>> label_rank_distribution(torch.tensor([[0.0, 1.0]]), torch.tensor([1]), 2)  # σ(1), σ(−1)
     tensor([[0.7311, 0.2689]])
     """
-    check_labels(label_B, scores_BM.shape[-1])
+    check_scores(scores_BM, label_B)
     ranks_BKM, order_BM = _ranks(scores_BM, k, tau)
     place_B11 = (order_BM == label_B.unsqueeze(-1)).byte().argmax(-1)[..., None, None]
     return ranks_BKM.gather(-1, place_B11.expand(*label_B.shape, k, 1)).squeeze(-1)
@@ -68,13 +68,35 @@ def _ranks(scores_BM: Tensor, k: int, tau: float) -> tuple[Tensor, Tensor]:
     require_ranks(k, m)
     require_positive(tau, "tau")
     sorted_BM, order_BM = finite(scores_BM).sort(dim=-1, descending=True, stable=True)
-    # In float64: U and 2r V are large and nearly equal around rank r where the scores are far apart.
-    sorted_BM = sorted_BM.double() / tau
-    v_B1M = (sorted_BM[..., :1] - sorted_BM).unsqueeze(-2)
-    odd_M = torch.arange(1, 2 * m, 2, device=v_B1M.device)
-    minus_u_B1M = 2 * (v_B1M.cumsum(-1) - v_B1M) - odd_M * v_B1M  # U, summed by parts
-    twice_K1 = torch.arange(2, 2 * k + 1, 2, device=v_B1M.device, dtype=v_B1M.dtype).unsqueeze(-1)
-    logits_BKM = torch.addcmul(minus_u_B1M, twice_K1, v_B1M)
+    # In float64: both terms are large and nearly equal around rank r where the scores are far apart. That they count
+    # from the largest score changes no softmax, nor its gradient.
+    below_BM = (sorted_BM[..., :1].detach() - sorted_BM).double() / tau
+    factor_K1 = torch.arange(1 - m, 2 * k - m, 2, device=below_BM.device, dtype=below_BM.dtype).unsqueeze(-1)
+    minus_sums_BM = -_DistanceSums.apply(below_BM)  # type: ignore[no-untyped-call]
+    logits_BKM = torch.addcmul(minus_sums_BM.unsqueeze(-2), factor_K1, below_BM.unsqueeze(-2))
     # The highest logit of rank r is that of the r-th largest.
     logits_BKM = logits_BKM - logits_BKM.detach().diagonal(dim1=-2, dim2=-1).unsqueeze(-1)
     return logits_BKM.to(float_type(scores_BM)).softmax(-1), order_BM
+
+
+class _DistanceSums(torch.autograd.Function):
+    """Σ_i |x_j − x_i| of rising x, [..., M]. Equal ones do not pull at each other: the slope of |0| is taken for 0."""
+
+    @staticmethod
+    def forward(ctx: FunctionCtx, x_BM: Tensor) -> Tensor:
+        m = x_BM.shape[-1]
+        ctx.save_for_backward(x_BM)
+        up_to_BM = x_BM.cumsum(-1)
+        balance_M = torch.arange(2 - m, m + 1, 2, device=x_BM.device)  # how many more are at or below than above
+        return balance_M * x_BM - 2 * up_to_BM + up_to_BM[..., -1:]
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: FunctionCtx, gradient_BM: Tensor) -> Tensor:
+        (x_BM,) = ctx.saved_tensors  # type: ignore[attr-defined]
+        below_BM = torch.searchsorted(x_BM, x_BM)
+        not_above_BM = torch.searchsorted(x_BM, x_BM, right=True)
+        sums_BM = torch.nn.functional.pad(gradient_BM.cumsum(-1), (1, 0))
+        from_others_BM = sums_BM.gather(-1, below_BM) + sums_BM.gather(-1, not_above_BM) - sums_BM[..., -1:]
+        own_BM: Tensor = gradient_BM * (below_BM + not_above_BM - x_BM.shape[-1])
+        return from_others_BM + own_BM

@@ -32,7 +32,7 @@ def carry(scores_NM: Tensor, weights_MRN: Tensor, network: Network, k: int, rela
         [K, R, N], index 0 = the top wire, M − 1.
 
     Raises:
-        ValueError: the network has more wires than there are scores.
+        ValueError: the network has not as many wires as there are scores.
     """
     wiring = _wire(network, scores_NM.shape[1], k, scores_NM.device)
     return _Carry.apply(scores_NM, weights_MRN, wiring, relaxation)  # type: ignore[no-any-return,no-untyped-call]
@@ -72,8 +72,9 @@ class _Wiring:
 @lru_cache(maxsize=64)
 @torch.inference_mode(False)  # what is cached under it could not be trained with later
 def _wire(network: Network, m: int, k: int, device: torch.device) -> _Wiring:
-    if any(wire >= m for layer in network for pair in layer for wire in pair):
-        raise ValueError(f"the network has more wires than the {m} scores; build it for {m}")
+    wires_of_all = 1 + max((wire for layer in network for pair in layer for wire in pair), default=m - 1)
+    if wires_of_all != m:
+        raise ValueError(f"the network is for {wires_of_all} scores, but there are {m}; build it for {m}")
     layout = list(range(m))  # the wire in each row
     layers = []
     for pairs, needed in _that_matter(network, range(m - k, m)):
@@ -134,11 +135,11 @@ class _Carry(torch.autograd.Function):
         wiring: _Wiring = ctx.wiring  # type: ignore[attr-defined]
         gaps_PRN, *swaps = ctx.saved_tensors  # type: ignore[attr-defined]
         # How much more is exchanged as the gap of the scores grows: F′ times each gap, of scores and of weights.
-        steep_PRN = gaps_PRN * ctx.relaxation.slope(gaps_PRN[:, :1].to(gradient_KRN.dtype))  # type: ignore[attr-defined]
+        slope_times_gap_PRN = gaps_PRN * ctx.relaxation.slope(gaps_PRN[:, :1].to(gradient_KRN.dtype))  # type: ignore[attr-defined]
         rows_LRN = gaps_PRN.new_zeros(wiring.last + 1, *gaps_PRN.shape[1:])
         rows_LRN[:, 1:].index_copy_(0, wiring.outputs, gradient_KRN.to(gaps_PRN.dtype))
         for layer, swap_P1N, layer_PRN in reversed(
-            list(zip(wiring.layers, swaps, _by_layer(steep_PRN, wiring), strict=True))
+            list(zip(wiring.layers, swaps, _by_layer(slope_times_gap_PRN, wiring), strict=True))
         ):
             low_PRN, high_PRN = rows_LRN[: layer.pairs], rows_LRN[layer.pairs : 2 * layer.pairs]
             moved_PRN = low_PRN - high_PRN

@@ -7,7 +7,13 @@ from torch import Tensor
 
 
 def float_type(scores: Tensor) -> torch.dtype:
-    """What is computed with for such scores: float32 for half precision, else their own type."""
+    """What is computed with for such scores: float32 for half precision, else their own type.
+
+    Raises:
+        TypeError: scores that are not floating point.
+    """
+    if not scores.is_floating_point():
+        raise TypeError(f"the scores are {scores.dtype}; give floating point scores")
     return torch.float32 if scores.dtype in (torch.float16, torch.bfloat16) else scores.dtype
 
 
@@ -25,17 +31,24 @@ def finite(scores: Tensor) -> Tensor:
     return at_least_float32(scores).clamp(-1e18, 1e18)
 
 
-def check_labels(label: Tensor, classes: int) -> None:
-    """Refuse what is no label.
+def check_scores(scores: Tensor, target: Tensor) -> None:
+    """Refuse scores and labels that do not fit together.
 
     Raises:
-        TypeError: labels that are not integers.
-        ValueError: one out of range; looked for on the CPU alone, where looking costs no wait for the device.
+        TypeError: scores that are not floating point, or labels that are not integers.
+        ValueError: shapes that differ, or a label out of range; looked for on the CPU alone, where looking costs no
+            wait for the device.
     """
-    if label.is_floating_point() or label.dtype == torch.bool:
-        raise TypeError(f"target is {label.dtype}; give class indices as integers")
-    if label.device.type == "cpu" and label.numel():
-        low, high = (int(end) for end in label.aminmax())
+    float_type(scores)
+    if scores.shape[:-1] != target.shape:
+        raise ValueError(
+            f"scores {list(scores.shape)} need a target {list(scores.shape[:-1])}, got {list(target.shape)}"
+        )
+    if target.is_floating_point() or target.dtype == torch.bool:
+        raise TypeError(f"target is {target.dtype}; give class indices as integers")
+    if target.device.type == "cpu" and target.numel():
+        classes = scores.shape[-1]
+        low, high = (int(end) for end in target.aminmax())
         if low < 0 or high >= classes:
             raise ValueError(f"target holds {low if low < 0 else high}, but the classes are 0..{classes - 1}")
 

@@ -7,7 +7,7 @@ Legend: B batch, M scores, K ranks.
 
 from torch import Tensor
 
-from topkbench.ops.scores import check_labels, finite, require_positive, require_ranks
+from topkbench.ops.scores import check_scores, finite, require_positive, require_ranks
 
 
 def label_rank_distribution(scores_BM: Tensor, label_B: Tensor, k: int, tau: float = 1.0, power: float = 1.0) -> Tensor:
@@ -26,13 +26,14 @@ def label_rank_distribution(scores_BM: Tensor, label_B: Tensor, k: int, tau: flo
         [..., B, K], index 0 = rank 1. The ranks of one label need not sum to 1; the labels of one rank do.
 
     Raises:
-        ValueError: k, τ, p or (on the CPU) a label out of range.
+        TypeError: scores that are not floating point, or labels that are not integers.
+        ValueError: shapes that differ, k, τ, p or (on the CPU) a label out of range.
 
     >>> import torch
     >>> label_rank_distribution(torch.tensor([[0.0, 1.0]]), torch.tensor([1]), 2)  # σ(1), σ(−1)
     tensor([[0.7311, 0.2689]])
     """
-    check_labels(label_B, scores_BM.shape[-1])
+    check_scores(scores_BM, label_B)
     ranks_BKM = _ranks(scores_BM, k, tau, power)
     return ranks_BKM.gather(-1, label_B.long()[..., None, None].expand(*label_B.shape, k, 1)).squeeze(-1)
 

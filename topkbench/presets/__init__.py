@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from importlib.resources import files
 from typing import Any
 
-from topkbench.errors import UsageError
+from topkbench.errors import UsageError, did_you_mean
 
 Block = Mapping[str, list[Any]]
 """option -> alternatives: the grid of them all."""
@@ -32,7 +32,8 @@ def blocks(preset: str) -> list[Block]:
         UsageError: there is no such preset.
     """
     if preset not in names():
-        raise UsageError(f"unknown preset {preset!r}; one of {', '.join(names())}")
+        near = did_you_mean(preset, names()) or f"; one of {', '.join(names())}."
+        raise UsageError(f"unknown preset {preset!r}{near}")
     name, section = preset.split("/")
     shared = dict(_read(name)[section])
     return [{**shared, **block} for block in shared.pop("runs", [{}])]
@@ -62,7 +63,7 @@ def one_line(preset: str, method: str | None, chosen: Mapping[str, Any]) -> dict
     if method is not None and method not in listed:
         raise UsageError(f"preset {preset} has no method {method!r}; it has {', '.join(listed)}")
     method = method or _only("method", listed, preset)
-    block = next(block for block in blocks(preset) if method in block["method"])
+    (block,) = (block for block in blocks(preset) if method in block["method"])  # a method stands in one block
     open_options = {option: found for option, found in block.items() if option not in chosen and option != "method"}
     return {"method": method} | {option: _only(option, found, preset) for option, found in open_options.items()}
 
