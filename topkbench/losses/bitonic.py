@@ -14,9 +14,9 @@ class Loss(SortingNetwork):
     The loss is `TopKCrossEntropy`'s, P the relaxed permutation matrix of `ops.networks.bitonic`.
 
     >>> import torch
-    >>> loss = Loss(p_k=(0.0, 1.0), m=3, top1_mode="sort")
-    >>> loss(torch.tensor([[9.0, 0.0, 0.0, 8.0]]), torch.tensor([0])) < 0.1
-    tensor([True])
+    >>> loss = Loss(p_k=(1.0,), m=2, top1_mode="sort", distribution="logistic")
+    >>> loss(torch.tensor([[0.0, 1.0, -9.0]]), torch.tensor([1]))  # −log σ(1)
+    tensor([0.3133])
     """
 
     aliases: ClassVar[tuple[str, ...]] = ("bitonic__non_sparse",)

@@ -18,9 +18,9 @@ class Loss(SoftPermutation):
     between 0 and 1, two neighbours with a gap d alone would be told apart with σ(2 d / ((m − 1) ε)).
 
     >>> import torch
-    >>> loss = Loss(p_k=(0.0, 1.0), m=3, top1_mode="sort")
-    >>> loss(torch.tensor([[9.0, 0.0, 0.0, 8.0]]), torch.tensor([0])) < 0.1
-    tensor([True])
+    >>> loss = Loss(p_k=(1.0,), m=2, top1_mode="sort", inverse_temperature=1.0)
+    >>> loss(torch.tensor([[0.0, 1.0, -9.0]]), torch.tensor([1]))  # −log σ(1)
+    tensor([0.3133])
     """
 
     paper: ClassVar[str] = "Cuturi et al. 2019"

@@ -27,7 +27,7 @@ class Loss(Method):
     aliases: ClassVar[tuple[str, ...]] = ("cross_entropy",)
     lacks: ClassVar[dict[str, str]] = {
         "temperature": "it has none; scale the scores instead",
-        "infinities": "+∞, or −∞ for the label, gives an infinite loss or NaN, as torch's own; bounding scores costs a pass",
+        "infinities": "+∞, or −∞ for the label, gives ∞ or NaN, as torch's own does; bounding scores costs a pass",
     }
 
     p_k: tuple[float, ...] = (1.0,)

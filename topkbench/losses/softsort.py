@@ -13,13 +13,13 @@ from topkbench.ops import softsort
 class Loss(SoftPermutation):
     """Relax the ranks of the short-list by SoftSort (Prillo & Eisenschlos 2020); ask for the label's.
 
-    The loss is `TopKCrossEntropy`'s, P the matrix of `ops.softsort.permutation`, τ = 1 / inverse_temperature
-    (Petersen et al. 2022, §4).
+    The loss is `TopKCrossEntropy`'s with P[r, j] ∝ exp(−|s_j − s_[r]| / τ), their eq. 6, and τ = 1 /
+    inverse_temperature (Petersen et al. 2022, §4); see `ops.softsort`.
 
     >>> import torch
-    >>> loss = Loss(p_k=(0.0, 1.0), m=3, top1_mode="sort")
-    >>> loss(torch.tensor([[9.0, 0.0, 0.0, 8.0]]), torch.tensor([0])) < 0.1
-    tensor([True])
+    >>> loss = Loss(p_k=(1.0,), m=2, top1_mode="sort", inverse_temperature=1.0)
+    >>> loss(torch.tensor([[0.0, 1.0, -9.0]]), torch.tensor([1]))  # −log σ(1)
+    tensor([0.3133])
     """
 
     paper: ClassVar[str] = "Prillo & Eisenschlos 2020"

@@ -14,9 +14,9 @@ class Loss(SortingNetwork):
     which has fewer layers than a sorting network where k is small: 7 against 10 for k = 1, m = 16.
 
     >>> import torch
-    >>> loss = Loss(p_k=(0.0, 1.0), m=3, top1_mode="sort")
-    >>> loss(torch.tensor([[9.0, 0.0, 0.0, 8.0]]), torch.tensor([0])) < 0.1
-    tensor([True])
+    >>> loss = Loss(p_k=(1.0,), m=2, top1_mode="sort", distribution="logistic")
+    >>> loss(torch.tensor([[0.0, 1.0, -9.0]]), torch.tensor([1]))  # −log σ(1)
+    tensor([0.3133])
     """
 
     def network(self, m: int, k: int) -> networks.Network:
