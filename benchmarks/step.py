@@ -1,6 +1,7 @@
 """A training step of one head against its floor: the two matrix products and the optimizer's step alone.
 
     python benchmarks/step.py --method softmax_cross_entropy --threads 2
+    python benchmarks/step.py --method softmax_cross_entropy bitonic --device cuda --classes 10450
 
 The step is the trainer's own, from gathering the batch to the updated weights. Floor and step take turns, 20 of each
 a round; the figures are medians over rounds of the mean time in a round.
@@ -20,16 +21,17 @@ from torch import Tensor
 from topkbench import settings, store, train
 from topkbench.stack import Stack
 
-DIM, CLASSES, BATCH, ROWS = 2048, 1000, 500, 20_000
+DIM, BATCH, ROWS = 2048, 500, 20_000
 STEPS_A_ROUND = 20
 
 
-def build(folder: Path, method: str) -> Stack:
-    """A stack of one over random rows, held in memory."""
+def build(folder: Path, method: str, classes: int, device: str) -> Stack:
+    """A stack of one over random rows, held in memory or on the device."""
     rng = np.random.default_rng(0)
-    rows = rng.standard_normal((ROWS, DIM), dtype=np.float32), rng.integers(CLASSES, size=ROWS)
-    data = store.create(folder / "random.h5", {"train": rows, "test": rows}, n_classes=CLASSES)
-    options = {"device": "cpu", "residency": "ram", "valid_size": 1000, "batch_size": BATCH}
+    rows = rng.standard_normal((ROWS, DIM), dtype=np.float32), rng.integers(classes, size=ROWS)
+    data = store.create(folder / "random.h5", {"train": rows, "test": rows}, n_classes=classes)
+    residency = "ram" if device == "cpu" else "device"
+    options = {"device": device, "residency": residency, "valid_size": 1000, "batch_size": BATCH}
     return train.build(data, [settings.resolve(method, options, train.facts(data))])
 
 
@@ -40,13 +42,14 @@ def batches(stack: Stack) -> Iterator[tuple[Tensor, Tensor]]:
         yield from rows.batches(torch.randperm(len(rows)), BATCH, drop_last=True)
 
 
-def floor() -> Callable[[], None]:
+def floor(classes: int, device: str) -> Callable[[], None]:
     """Two products and one fused Adam step on the same shapes."""
-    weight = torch.randn(CLASSES, DIM) / 50
-    bias = torch.zeros(CLASSES)
-    x_BD, scores_gradient_BC = torch.randn(BATCH, DIM), torch.randn(BATCH, CLASSES) / 500
+    weight = torch.randn(classes, DIM, device=device) / 50
+    bias = torch.zeros(classes, device=device)
+    x_BD = torch.randn(BATCH, DIM, device=device)
+    scores_gradient_BC = torch.randn(BATCH, classes, device=device) / 500
     optimizer = torch.optim.Adam([weight, bias], lr=1e-4, fused=True)
-    bias.grad = torch.randn(CLASSES) / 500
+    bias.grad = torch.randn(classes, device=device) / 500
 
     def step() -> None:
         torch.mm(x_BD, weight.T)
@@ -56,22 +59,24 @@ def floor() -> Callable[[], None]:
     return step
 
 
-def timed(step: Callable[[], None]) -> float:
-    """Milliseconds a step, over a round."""
+def timed(step: Callable[[], None], device: str) -> float:
+    """Milliseconds a step, over a round; on a GPU until all of its steps are done."""
     start = time.perf_counter()
     for _ in range(STEPS_A_ROUND):
         step()
+    if device == "cuda":
+        torch.cuda.synchronize()
     return (time.perf_counter() - start) / STEPS_A_ROUND * 1e3
 
 
-def compare(method: str, rounds: int) -> tuple[float, float, float]:
+def compare(method: str, classes: int, device: str, rounds: int) -> tuple[float, float, float]:
     """Medians of the floor's and the step's milliseconds and of their ratio; the first round only warms up."""
     with tempfile.TemporaryDirectory() as folder:
-        stack = build(Path(folder), method)
-        rows, alone = batches(stack), floor()
-        times = [(timed(alone), timed(lambda: stack.step(*next(rows)))) for _ in range(rounds + 1)][1:]
-    floors, steps = zip(*times, strict=True)
-    return median(floors), median(steps), median(step / lower for lower, step in times)
+        stack = build(Path(folder), method, classes, device)
+        rows, alone = batches(stack), floor(classes, device)
+        pairs = [(timed(alone, device), timed(lambda: stack.step(*next(rows)), device)) for _ in range(rounds + 1)]
+    floors, steps = zip(*pairs[1:], strict=True)
+    return median(floors), median(steps), median(step / lower for lower, step in pairs[1:])
 
 
 def main() -> None:
@@ -79,12 +84,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--method", nargs="+", default=["softmax_cross_entropy"])
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--classes", type=int, default=1000)
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     parser.add_argument("--rounds", type=int, default=15)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     print("| method | threads | floor ms | step ms | step / floor |\n|---|---|---|---|---|")
     for method in arguments.method:
-        floor_ms, step_ms, ratio = compare(method, arguments.rounds)
+        floor_ms, step_ms, ratio = compare(method, arguments.classes, arguments.device, arguments.rounds)
         print(f"| {method} | {arguments.threads} | {floor_ms:.2f} | {step_ms:.2f} | {ratio:.3f} |", flush=True)
 
 
