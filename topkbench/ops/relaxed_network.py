@@ -75,17 +75,17 @@ def _wire(network: Network, m: int, k: int, device: torch.device) -> _Wiring:
     wires_of_all = 1 + max((wire for layer in network for pair in layer for wire in pair), default=m - 1)
     if wires_of_all != m:
         raise ValueError(f"the network is for {wires_of_all} scores, but there are {m}; build it for {m}")
-    layout = list(range(m))  # the wire in each row
+    row = {wire: wire for wire in range(m)}  # the row of each wire in the layout
     layers = []
     for pairs, needed in _that_matter(network, range(m - k, m)):
         wires = [i for i, _ in pairs] + [j for _, j in pairs]
         wires += sorted(needed.difference(wires))
-        reads = [layout.index(wire) for wire in wires]
-        readers = [wires.index(wire) if wire in wires else len(wires) for wire in layout] + [len(wires)]
+        reads = [row[wire] for wire in wires]
+        before, row = row, {wire: at for at, wire in enumerate(wires)}
+        readers = [row.get(wire, len(wires)) for wire in before] + [len(wires)]
         layers.append(_Layer(len(pairs), *(torch.tensor(rows, device=device) for rows in (reads, readers))))
-        layout = wires
-    outputs = torch.tensor([layout.index(wire) for wire in reversed(range(m - k, m))], device=device)
-    return _Wiring(tuple(layers), outputs, len(layout))
+    outputs = torch.tensor([row[wire] for wire in reversed(range(m - k, m))], device=device)
+    return _Wiring(tuple(layers), outputs, len(row))
 
 
 def _that_matter(network: Network, outputs: range) -> list[tuple[list[Comparator], set[int]]]:
