@@ -149,6 +149,30 @@ def test_ties_and_infinities_stay_finite(method):
 
 
 @pytest.mark.parametrize("method", METHODS)
+def test_a_masked_class_leaves_the_others_as_they_are(method):
+    """−∞ and the lowest float are as good as −1e9: 17 of 20 classes masked, a short-list of 8."""
+    loss = build(method, m=8)
+    logits, target = torch.full((3, 20), -1e9), torch.tensor([0, 1, 2])
+    logits[:, :3] = torch.tensor([1.0, 3.0, 2.5])
+    expected, expected_gradient = loss_and_gradient(loss, logits.double(), target)
+    for mask in (-1e18, torch.finfo(torch.float32).min, -torch.inf):
+        values, gradient = loss_and_gradient(loss, logits.masked_fill(logits < -1e8, mask), target)
+        torch.testing.assert_close(values.double(), expected, rtol=1e-5, atol=1e-6)
+        torch.testing.assert_close(gradient[:, :3].double(), expected_gradient[:, :3], rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_second_derivative_is_right_or_refused(method):
+    loss = losses.find(method)()
+    logits, target = sample(2)
+    logits.requires_grad_()
+    try:
+        assert torch.autograd.gradgradcheck(lambda x: loss(x, target), logits)
+    except NotImplementedError as error:
+        assert "no second derivative" in str(error)
+
+
+@pytest.mark.parametrize("method", METHODS)
 def test_any_layout_any_integers_and_no_samples(method):
     loss = losses.find(method)()
     logits, target = sample(6)

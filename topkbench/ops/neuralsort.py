@@ -8,9 +8,12 @@ Legend: B batch, M scores, K ranks.
 
 import torch
 from torch import Tensor
-from torch.autograd.function import FunctionCtx, once_differentiable
+from torch.autograd.function import FunctionCtx
 
+from topkbench.ops.first_order import require_first_order
 from topkbench.ops.scores import check_scores, finite, float_type, require_positive, require_ranks
+
+_SETTLED = 1000.0  # exp(−1000) is nothing
 
 
 def label_rank_distribution(scores_BM: Tensor, label_B: Tensor, k: int, tau: float = 1.0) -> Tensor:
@@ -69,8 +72,10 @@ def _ranks(scores_BM: Tensor, k: int, tau: float) -> tuple[Tensor, Tensor]:
     require_positive(tau, "tau")
     sorted_BM, order_BM = finite(scores_BM).sort(dim=-1, descending=True, stable=True)
     # In float64: both terms are large and nearly equal around rank r where the scores are far apart. That they count
-    # from the largest score changes no softmax, nor its gradient.
-    below_BM = (sorted_BM[..., :1].detach() - sorted_BM).double() / tau
+    # from the largest score changes no softmax, nor does it that a gap which settles everything is cut off.
+    sorted_BM = sorted_BM.double() / tau
+    gaps_BM = sorted_BM[..., :-1] - sorted_BM[..., 1:]
+    below_BM = torch.nn.functional.pad(gaps_BM.clamp(max=_SETTLED).cumsum(-1), (1, 0))
     factor_K1 = torch.arange(1 - m, 2 * k - m, 2, device=below_BM.device, dtype=below_BM.dtype).unsqueeze(-1)
     minus_sums_BM = -_DistanceSums.apply(below_BM)  # type: ignore[no-untyped-call]
     logits_BKM = torch.addcmul(minus_sums_BM.unsqueeze(-2), factor_K1, below_BM.unsqueeze(-2))
@@ -91,8 +96,8 @@ class _DistanceSums(torch.autograd.Function):
         return balance_M * x_BM - 2 * up_to_BM + up_to_BM[..., -1:]
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: FunctionCtx, gradient_BM: Tensor) -> Tensor:
+        require_first_order()
         (x_BM,) = ctx.saved_tensors  # type: ignore[attr-defined]
         below_BM = torch.searchsorted(x_BM, x_BM)
         not_above_BM = torch.searchsorted(x_BM, x_BM, right=True)

@@ -12,8 +12,9 @@ from functools import lru_cache
 
 import torch
 from torch import Tensor
-from torch.autograd.function import FunctionCtx, once_differentiable
+from torch.autograd.function import FunctionCtx
 
+from topkbench.ops.first_order import require_first_order
 from topkbench.ops.networks import Comparator, Network
 from topkbench.ops.relaxation import Relaxation
 
@@ -122,16 +123,18 @@ class _Carry(torch.autograd.Function):
             low_PRN, high_PRN = rows_LRN[: layer.pairs], rows_LRN[layer.pairs : 2 * layer.pairs]
             torch.sub(low_PRN, high_PRN, out=gap_PRN)
             swap_P1N = relaxation.share(gap_PRN[:, :1])
-            low_PRN.addcmul_(swap_P1N, gap_PRN, value=-1)
-            high_PRN.addcmul_(swap_P1N, gap_PRN)
+            # lerp is exact where F is 0 or 1, also between a score and one that stands for an infinity.
+            lows_PRN = torch.lerp(low_PRN, high_PRN, swap_P1N)
+            high_PRN.lerp_(low_PRN, swap_P1N)
+            low_PRN.copy_(lows_PRN)
             swaps.append(swap_P1N)
         ctx.wiring, ctx.relaxation, ctx.dtype = wiring, relaxation, scores_NM.dtype  # type: ignore[attr-defined]
         ctx.save_for_backward(gaps_PRN, *swaps)
         return rows_LRN.index_select(0, wiring.outputs)[:, 1:].to(weights_MRN.dtype)
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: FunctionCtx, gradient_KRN: Tensor) -> tuple[Tensor, None, None, None]:
+        require_first_order()
         wiring: _Wiring = ctx.wiring  # type: ignore[attr-defined]
         gaps_PRN, *swaps = ctx.saved_tensors  # type: ignore[attr-defined]
         # How much more is exchanged as the gap of the scores grows: F′ times each gap, of scores and of weights.

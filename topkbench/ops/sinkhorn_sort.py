@@ -18,6 +18,7 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
+from topkbench.ops.first_order import first_order
 from topkbench.ops.scores import check_scores, finite, float_type, require_positive, require_ranks
 
 TOLERANCE = 1e-9
@@ -87,7 +88,8 @@ def _plan(scores_BM: Tensor, epsilon: float) -> tuple[Tensor, Tensor]:
         potential_BM = _hard_potential(kernel_BMM)
         for _ in range(_NEWTON_STEPS):
             potential_BM = _newton(kernel_BMM, potential_BM)
-    return _rows(kernel_BMM, _newton(kernel_BMM, potential_BM)), order_BM
+    # The last step holds the Hessian constant, which is right for the first derivative alone.
+    return first_order(_rows(kernel_BMM, _newton(kernel_BMM, potential_BM))), order_BM
 
 
 def _kernel(sorted_BM: Tensor, epsilon: float) -> Tensor:
