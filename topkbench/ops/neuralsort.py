@@ -71,17 +71,22 @@ def _ranks(scores_BM: Tensor, k: int, tau: float) -> tuple[Tensor, Tensor]:
     require_ranks(k, m)
     require_positive(tau, "tau")
     sorted_BM, order_BM = finite(scores_BM).sort(dim=-1, descending=True, stable=True)
-    # In float64: both terms are large and nearly equal around rank r where the scores are far apart. That they count
-    # from the largest score changes no softmax, nor does it that a gap which settles everything is cut off.
+    # In float64: both terms are large and nearly equal around rank r where the scores are far apart.
     sorted_BM = sorted_BM.double() / tau
-    gaps_BM = sorted_BM[..., :-1] - sorted_BM[..., 1:]
-    below_BM = torch.nn.functional.pad(gaps_BM.clamp(max=_SETTLED).cumsum(-1), (1, 0))
+    # That scores count from the largest changes no softmax, nor that a gap which settles everything is cut off; so the
+    # gradient may be that of the scores themselves.
+    below_BM = _below_the_largest(sorted_BM.detach()) + (sorted_BM.detach() - sorted_BM)
     factor_K1 = torch.arange(1 - m, 2 * k - m, 2, device=below_BM.device, dtype=below_BM.dtype).unsqueeze(-1)
     minus_sums_BM = -_DistanceSums.apply(below_BM)  # type: ignore[no-untyped-call]
     logits_BKM = torch.addcmul(minus_sums_BM.unsqueeze(-2), factor_K1, below_BM.unsqueeze(-2))
     # The highest logit of rank r is that of the r-th largest.
     logits_BKM = logits_BKM - logits_BKM.detach().diagonal(dim1=-2, dim2=-1).unsqueeze(-1)
     return logits_BKM.to(float_type(scores_BM)).softmax(-1), order_BM
+
+
+def _below_the_largest(sorted_BM: Tensor) -> Tensor:
+    gaps_BM = sorted_BM[..., :-1] - sorted_BM[..., 1:]
+    return torch.nn.functional.pad(gaps_BM.clamp(max=_SETTLED).cumsum(-1), (1, 0))
 
 
 class _DistanceSums(torch.autograd.Function):
