@@ -54,6 +54,26 @@ def test_the_papers_tables_2_and_3(size, m, nloglr, n_epochs, method, p_k, expec
     assert {option: getattr(found.loss, option) for option in expected} == expected
 
 
+def test_a_users_file_takes_no_defaults_of_its_namesake(tmp_path):
+    own = tmp_path / "softsort.py"
+    own.write_text(
+        "from dataclasses import dataclass, field\nfrom topkbench.losses import Method\n"
+        "@dataclass(frozen=True)\nclass Loss(Method):\n"
+        "    inverse_temperature: float = 3.0\n    p_k: tuple = field(default_factory=lambda: (1.0,))\n"
+    )
+    found = settings.resolve(str(own), {}, DEMO)
+    assert found.loss.inverse_temperature == 3.0
+    assert found.loss.p_k == (1.0,)
+
+
+def test_options_of_an_operator_that_is_not_run_are_idle():
+    assert settings.resolve("bitonic", {"p_k": (1.0, 0.0)}, DEMO).loss.idle() == (
+        "distribution", "inverse_temperature", "art_lambda",
+    )  # fmt: skip
+    with pytest.raises(UsageError, match=r"--inverse-temperature 7\.0 has no effect"):
+        settings.resolve("neuralsort", {"p_k": (1.0, 0.0), "inverse_temperature": 7.0}, DEMO)
+
+
 def test_config_and_origin_name_every_option():
     found = settings.resolve("bitonic", {}, DEMO)
     assert set(found.config()) == {*found.origin, "method"}
@@ -98,6 +118,8 @@ def test_data_with_their_own_validation():
         ("bitonic", {"hidden_dims": (8, 0)}, None, "--hidden-dims 8 0"),
         ("bitonic", {"valid_size": 5000}, None, "leaves nothing of 5000"),
         ("bitonic", {"precision": "low"}, None, "--precision low: one of highest"),
+        ("bitonic", {"p_k": 1}, None, "p_k = 1; it takes"),
+        ("bitonic", {}, "", "unknown preset ''"),
         ("bitonic", {"p_k": (0.5, 0.6)}, None, "sums to 1.1"),
         ("bitonic", {}, "difftopk/table9", "unknown preset 'difftopk/table9'"),
         (None, {}, "difftopk/table5-resnext", "leaves method open: choose with --method"),

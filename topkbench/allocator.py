@@ -1,4 +1,4 @@
-"""Keep the memory that a training step frees, for the next step."""
+"""The process's memory: keep what a training step frees for the next step, and tell when it has run out."""
 
 import ctypes
 import platform
@@ -20,3 +20,9 @@ def keep_freed_memory() -> None:
         libc = ctypes.CDLL(None)
         libc.mallopt(_M_MMAP_THRESHOLD, _LARGEST)
         libc.mallopt(_M_TRIM_THRESHOLD, _KEPT)
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether an allocation has failed; on the CPU torch has no kind of its own for it."""
+    named = type(error).__name__ == "OutOfMemoryError"  # torch's, which need not be imported to be told
+    return named or isinstance(error, MemoryError) or "can't allocate memory" in str(error)

@@ -2,6 +2,7 @@
 
 Change `from difftopk import …` to `from topkbench.difftopk import …`. Nothing here needs torch-sparse; scores may be
 anywhere that `device` names, in any floating point type; what difftopk refused with an assertion is a ValueError.
+SmoothTopKLoss and SmoothHardTopKLoss are not here yet.
 """
 
 import warnings

@@ -137,18 +137,20 @@ def resolve(
     Raises:
         UsageError: an unknown method, option or preset, or a value that is out of range or does not fit the data.
     """
-    method, line = _with_preset(method, chosen, preset) if preset else (method, {})
+    method, line = (method, {}) if preset is None else _with_preset(method, chosen, preset)
     if method is None:
         raise UsageError("no method; give --method NAME. See 'topkbench methods'.")
     name, own = losses.canonical(method), losses.options(method)
     _refuse_unknown(name, {**line, **chosen}, own)
     if (head := losses.find(method).head) != HEAD:
         raise UsageError(f"{name} wants the head {head!r}; there is only {HEAD!r}")
+    tuned = None if losses.is_file(method) else name  # a file may bear the name of one of ours
     values, origin = _layered(
-        [("method", own), *defaults.layers(name, facts), (f"presets/{preset}", line), ("user", chosen)],
+        [("method", own), *defaults.layers(tuned, facts), (f"presets/{preset}", line), ("user", chosen)],
         known=[*own, *PROTOCOL_OPTIONS],
     )
     option_types.check(Protocol, {option: values[option] for option in PROTOCOL_OPTIONS if option in values}, "train")
+    option_types.check(losses.find(method), {option: values[option] for option in own}, name)
     _fit(values, origin, facts)
     loss = losses.load(method, **{option: values[option] for option in own})
     for option in loss.idle():

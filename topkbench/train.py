@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from topkbench import batches, protocol, runs, settings
-from topkbench.allocator import keep_freed_memory
+from topkbench.allocator import is_out_of_memory, keep_freed_memory
 from topkbench.errors import DataError, RunError, TopkbenchError, UsageError
 from topkbench.problem import Problem
 from topkbench.progress import Progress, silent
@@ -162,18 +162,13 @@ def _train_anew(store: Store, results: Path, resolved: Settings, run_id: str, pr
         raise
     except Exception as error:
         recorder.save("failed", f"{type(error).__name__}: {error}")
-        if _is_out_of_memory(error):
+        if is_out_of_memory(error):
             raise DataError(f"out of memory: {error}; use a smaller --batch-size or --residency mmap") from error
         raise RunError(f"{run_id} failed: {type(error).__name__}: {error}") from error
     if recorder.run.error:
         recorder.save("failed", recorder.run.error)
         raise RunError(f"{run_id} {recorder.run.error}")
     return recorder.save("done", None)
-
-
-def _is_out_of_memory(error: Exception) -> bool:
-    """On the CPU torch has no kind of its own for it."""
-    return isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error)
 
 
 class _Recorder:

@@ -8,7 +8,7 @@ import torch
 
 from topkbench import bench, losses
 from topkbench.bench import accuracy, contenders, cost
-from topkbench.errors import UsageError
+from topkbench.errors import RunError, UsageError
 
 SMALL = bench.Setting(batch=20, classes=60, m=8, dim=16)
 
@@ -97,6 +97,30 @@ def test_another_library_that_fails_is_left_out_with_a_warning(monkeypatch):
     with pytest.warns(UserWarning, match="difftopk is left out: AttributeError"):
         rows = list(bench.measure(["bitonic"], SMALL, rounds=1))
     assert [row.source for row in rows] == ["topkbench"]
+
+    def fails(scores_BC: torch.Tensor, label_B: torch.Tensor) -> torch.Tensor:
+        raise MemoryError("too large")
+
+    peer = contenders.Contender("bitonic", "difftopk 9.9", fails, fails)
+    monkeypatch.setattr(bench, "peers", lambda *_: [peer])
+    with pytest.warns(UserWarning, match="bitonic of difftopk 9.9 is left out: MemoryError: too large"):
+        assert len(list(bench.measure(["bitonic"], SMALL, rounds=1))) == 1
+
+
+def test_a_users_loss_that_fails_is_named_and_what_it_prints_is_no_result(tmp_path, capsys):
+    start = "from dataclasses import dataclass\nfrom topkbench.losses import Method\n@dataclass(frozen=True)\n"
+    call = "class Loss(Method):\n    def __call__(self, logits, target, problem=None):\n        "
+    own = tmp_path / "softsort.py"  # a namesake, which difftopk's is not measured beside
+    own.write_text(start + call + "print('a word')\n        return logits.square().sum(-1)\n")
+    assert [row.source for row in bench.measure([str(own)], SMALL, rounds=1)] == ["topkbench"]
+    assert capsys.readouterr().out == ""
+    for body, message in (
+        ("return logits.sum()", "one loss a sample"),
+        ("raise KeyError('no')", "softsort failed: KeyError"),
+    ):
+        own.write_text(start + call + body + "\n")
+        with pytest.raises(RunError, match=message):
+            list(bench.measure([str(own)], SMALL, rounds=1))
 
 
 @pytest.mark.parametrize(

@@ -6,17 +6,21 @@ figures are medians over the turns.
 Legend: B batch, C classes, D embedding.
 """
 
-from collections.abc import Iterator, Sequence
+import contextlib
+import sys
+import warnings
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import torch
+from torch import Tensor
 
 from topkbench import losses
-from topkbench.allocator import keep_freed_memory
+from topkbench.allocator import is_out_of_memory, keep_freed_memory
 from topkbench.bench.accuracy import accurate_scales
 from topkbench.bench.contenders import Contender, ours, peers
 from topkbench.bench.cost import peak_bytes, step_without_loss, time_and_ratio
-from topkbench.errors import UsageError
+from topkbench.errors import DataError, RunError, UsageError
 from topkbench.losses import Method
 from topkbench.progress import Progress, silent
 
@@ -80,6 +84,8 @@ def measure(
 
     Raises:
         UsageError: an unknown method, one that needs more than scores and labels, or sizes that do not fit.
+        RunError: a method fails.
+        DataError: memory is too small.
     """
     setting = setting or Setting()
     if rounds < 1:
@@ -93,17 +99,39 @@ def measure(
     label_B = torch.randint(setting.classes, (setting.batch,), generator=generator).to(setting.device)
     with progress(len(contenders), "loss", "measuring") as bar:
         for contender in contenders:
-            taken, ratio = time_and_ratio(contender.loss, scores_BC, label_B, rounds)
-            yield Row(
-                method=contender.method,
-                source=contender.source,
-                milliseconds=1e3 * taken,
-                ratio=ratio,
-                share=taken / (alone + taken),
-                peak_mib=peak_bytes(contender.loss, scores_BC, label_B) / 2**20,
-                scales=accurate_scales(contender.loss, contender.exact, scores_BC, label_B),
-            )
+            yield from _guarded(contender, lambda c: _row(c, scores_BC, label_B, alone, rounds))
             bar.advance(1, contender.method)
+
+
+def _row(contender: Contender, scores_BC: Tensor, label_B: Tensor, alone: float, rounds: int) -> Row:
+    taken, ratio = time_and_ratio(contender.loss, scores_BC, label_B, rounds)
+    return Row(
+        method=contender.method,
+        source=contender.source,
+        milliseconds=1e3 * taken,
+        ratio=ratio,
+        share=taken / (alone + taken),
+        peak_mib=peak_bytes(contender.loss, scores_BC, label_B) / 2**20,
+        scales=accurate_scales(contender.loss, contender.exact, scores_BC, label_B),
+    )
+
+
+def _guarded(contender: Contender, measured: Callable[[Contender], Row]) -> Iterator[Row]:
+    """A row, unless another library fails, which costs its own row alone; a user's loss that fails is named."""
+    try:
+        with contextlib.redirect_stdout(sys.stderr):  # losses may print; stdout carries results alone
+            row = measured(contender)
+    except Exception as error:
+        shown = f"{type(error).__name__}: {error}"
+        if contender.is_a_peer:
+            warnings.warn(f"{contender.method} of {contender.source} is left out: {shown}", stacklevel=2)
+            return
+        if is_out_of_memory(error):
+            raise DataError(
+                f"out of memory: {contender.method}: {error}; use a smaller --batch or --classes"
+            ) from error
+        raise RunError(f"{contender.method} failed: {shown}") from error
+    yield row
 
 
 def _contenders(methods: Sequence[str] | None, setting: Setting) -> list[Contender]:
@@ -115,10 +143,9 @@ def _contenders(methods: Sequence[str] | None, setting: Setting) -> list[Contend
     found = []
     for name in methods or [name for name in losses.names() if not losses.find(name).needs]:
         loss = _loss(name, setting)
-        found += [
-            ours(losses.canonical(name), loss),
-            *peers(losses.canonical(name), loss, setting.classes, setting.device),
-        ]
+        found.append(ours(losses.canonical(name), loss))
+        if not losses.is_file(name):  # a file may bear the name of one of ours
+            found += peers(losses.canonical(name), loss, setting.classes, setting.device)
     return found
 
 

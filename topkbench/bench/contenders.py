@@ -24,6 +24,7 @@ _DIFFTOPK = {
     "neuralsort": "neuralsort",
     "softsort": "softsort",
 }
+_OURS = "topkbench"
 _NEEDS_TORCH_SPARSE = ("splitter_selection",)
 
 
@@ -43,10 +44,15 @@ class Contender:
     loss: MeanLoss
     exact: MeanLoss
 
+    @property
+    def is_a_peer(self) -> bool:
+        """Whether it comes from another library."""
+        return self.source != _OURS
+
 
 def ours(name: str, loss: Method) -> Contender:
     """A method of topkbench; its own float64 is the reference."""
-    return Contender(name, "topkbench", _mean(loss), _mean(loss))
+    return Contender(name, _OURS, _mean(loss), _mean(loss))
 
 
 def peers(name: str, loss: Method, classes: int, device: torch.device) -> Iterator[Contender]:
@@ -72,7 +78,13 @@ def _made(library: str, make: Callable[[], Contender]) -> Iterator[Contender]:
 
 
 def _mean(loss: Method) -> MeanLoss:
-    return lambda scores_BC, label_B: loss(scores_BC, label_B).mean()
+    def mean(scores_BC: Tensor, label_B: Tensor) -> Tensor:
+        losses_B: Tensor | None = loss(scores_BC, label_B)
+        if losses_B is None or losses_B.shape != label_B.shape:
+            raise TypeError(f"it must give one loss a sample, {list(label_B.shape)}")
+        return losses_B.mean()
+
+    return mean
 
 
 def _difftopk(name: str, loss: TopKCrossEntropy, classes: int, device: torch.device) -> Contender:

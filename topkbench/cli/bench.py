@@ -2,6 +2,8 @@
 
 import dataclasses
 import json
+import sys
+import warnings
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -25,7 +27,7 @@ def bench(
     ] = None,
     batch: Annotated[int, Option(help="Samples.")] = 500,
     classes: Annotated[int, Option(help="Classes.")] = 1000,
-    m: Annotated[int, Option(help="Classes on the short-list.")] = 16,
+    m: Annotated[int | None, Option(help="Classes on the short-list; 16 unless there are fewer.")] = None,
     dim: Annotated[int, Option(help="Dimensions of the head that the share of a step is reckoned with.")] = 2048,
     device: Annotated[Literal["auto", "cpu", "cuda"], Option(help="Where to compute.")] = "auto",
     as_json: Annotated[bool, Option("--json", help="Print a JSON document.")] = False,
@@ -37,8 +39,12 @@ def bench(
     from topkbench import bench as library
     from topkbench.train import choose_device
 
-    setting = library.Setting(batch, classes, m, dim, choose_device(device))
-    rows = list(library.measure(method, setting, progress=_progress.progress))
+    setting = library.Setting(batch, classes, min(16, classes) if m is None else m, dim, choose_device(device))
+    with warnings.catch_warnings(record=True) as notes:
+        warnings.simplefilter("always", UserWarning)
+        rows = list(library.measure(method, setting, progress=_progress.progress))
+    for note in notes:
+        sys.stderr.write(f"note: {note.message}\n")
     if as_json:
         typer.echo(json.dumps(_document(setting, rows), indent=2))
     else:

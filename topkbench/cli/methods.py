@@ -1,6 +1,5 @@
 """`topkbench methods`: what can be trained, and with which options."""
 
-import dataclasses
 import inspect
 import json
 from typing import Annotated, Any
@@ -37,7 +36,7 @@ def _facts(name: str) -> dict[str, Any]:
         "method": losses.canonical(name),
         "aliases": list(loss.aliases),
         "paper": loss.paper,
-        "options": {field.name: field.default for field in dataclasses.fields(loss)},
+        "options": losses.options(name),
         "head": loss.head,
         "needs": list(loss.needs),
         "lacks": loss.lacks,

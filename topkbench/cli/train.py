@@ -1,5 +1,6 @@
 """`topkbench train`: train one run and record it."""
 
+import contextlib
 import sys
 import tomllib
 from collections.abc import Iterator
@@ -84,7 +85,8 @@ def train(
 
     chosen = settings.with_own(_given(context.params), _assignments(extra or []))
 
-    outcome = library.train(path, results, method, chosen, preset=preset, force=force, progress=_progress.progress)
+    with contextlib.redirect_stdout(sys.stderr):  # a user's loss may print; stdout carries results alone
+        outcome = library.train(path, results, method, chosen, preset=preset, force=force, progress=_progress.progress)
     for note in _notes(outcome):
         sys.stderr.write(note + "\n")
     typer.echo(outcome.record.to_json() if as_json else _line(outcome))
@@ -102,11 +104,16 @@ def _assignments(pairs: list[str]) -> dict[str, Any]:
         name, equals, value = pair.partition("=")
         if not (name and equals):
             raise UsageError(f"--set {pair}: give NAME=VALUE, as in --set m=32")
-        try:
-            chosen[name] = tomllib.loads(f"value = {value}")["value"]
-        except tomllib.TOMLDecodeError:
-            chosen[name] = value
+        chosen[name] = _value(value)
     return chosen
+
+
+def _value(text: str) -> Any:
+    with contextlib.suppress(tomllib.TOMLDecodeError):
+        return tomllib.loads(f"value = {text}")["value"]
+    with contextlib.suppress(ValueError):
+        return float(text)  # .5, which TOML does not know
+    return text
 
 
 def _notes(outcome: "Outcome") -> Iterator[str]:

@@ -15,11 +15,11 @@ PROTOCOL = "protocol"
 """The file that holds for every data set."""
 
 
-def layers(method: str, facts: Mapping[str, int]) -> list[tuple[str, dict[str, Any]]]:
+def layers(method: str | None, facts: Mapping[str, int]) -> list[tuple[str, dict[str, Any]]]:
     """Where a method's defaults come from, the weakest first: (origin, options).
 
     Args:
-        method: its canonical name.
+        method: its canonical name, or None for a user's own file, for which nothing has been tuned.
         facts: n_classes, n_train and dim of the data.
 
     >>> [origin for origin, _ in layers("bitonic", {"n_classes": 10450, "n_train": 11060223, "dim": 2048})]

@@ -84,8 +84,20 @@ def find(method: str) -> type[Method]:
 
 
 def options(method: str) -> dict[str, Any]:
-    """A method's options and their own defaults."""
-    return {field.name: field.default for field in dataclasses.fields(find(method))}
+    """A method's options and their own defaults.
+
+    Raises:
+        UsageError: there is no such method, or an option of a user's file has no default.
+    """
+    return {field.name: _default(field, method) for field in dataclasses.fields(find(method))}
+
+
+def _default(field: "dataclasses.Field[Any]", method: str) -> Any:
+    if field.default_factory is not dataclasses.MISSING:
+        return field.default_factory()
+    if field.default is dataclasses.MISSING:
+        raise UsageError(f"{method}: its option {field.name} has no default; give it one")
+    return field.default
 
 
 def load(method: str, **chosen: Any) -> Method:

@@ -19,3 +19,7 @@ class SoftPermutation(TopKCrossEntropy):
     def __post_init__(self) -> None:
         super().__post_init__()
         require_positive(self.inverse_temperature, "inverse_temperature")
+
+    def idle(self) -> tuple[str, ...]:
+        """The temperature of a matrix that is not used."""
+        return () if self.runs_operator else ("inverse_temperature",)

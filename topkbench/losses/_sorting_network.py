@@ -32,7 +32,9 @@ class SortingNetwork(TopKCrossEntropy):
         Relaxation(self.distribution, self.inverse_temperature, self.art_lambda)  # which refuses what has no meaning
 
     def idle(self) -> tuple[str, ...]:
-        """art_lambda, unless the distribution is logistic_phi."""
+        """art_lambda, unless the distribution is logistic_phi; all options of a network that is not run."""
+        if not self.runs_operator:
+            return ("distribution", "inverse_temperature", "art_lambda")
         return () if self.distribution == "logistic_phi" else ("art_lambda",)
 
     def network(self, m: int, k: int) -> Network:

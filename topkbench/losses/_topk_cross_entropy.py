@@ -46,6 +46,11 @@ class TopKCrossEntropy(Method):
         if self.top1_mode not in TOP1_MODES:
             raise ValueError(f"unknown top1_mode {self.top1_mode!r}; one of {', '.join(TOP1_MODES)}")
 
+    @property
+    def runs_operator(self) -> bool:
+        """Whether the ranks matter: not where top-1 is all that is asked for and the softmax answers it."""
+        return self.top1_mode == "sort" or any(self.p_k[1:])
+
     def label_rank_distribution(self, scores_BM: Tensor, label_B: Tensor, k: int) -> Tensor:
         """[..., B, M], [..., B] -> [..., B, K]: the probability that the label has rank 1, …, k."""
         raise NotImplementedError
@@ -63,7 +68,7 @@ class TopKCrossEntropy(Method):
             return _epsilon(self._reached(scores_BM, label_B, self.p_k))
         log_softmax_B = scores_BM.log_softmax(-1).gather(-1, label_B.unsqueeze(-1).long()).squeeze(-1)
         first, rest = self.p_k[0], (0.0, *self.p_k[1:])
-        if not any(rest):  # the operator would be multiplied by 0
+        if not self.runs_operator:
             return -first * log_softmax_B if self.top1_mode == "smce" else _epsilon(first * log_softmax_B.exp())
         reached_B = self._reached(scores_BM, label_B, rest)
         if self.top1_mode == "smce":
