@@ -53,6 +53,16 @@ def test_says_what_it_is(method):
 
 
 @pytest.mark.parametrize("method", METHODS)
+def test_takes_each_of_its_choices_and_nothing_else(method):
+    for option, words in losses.find(method).choices.items():
+        assert losses.options(method)[option] in words
+        for word in words:
+            assert getattr(losses.load(method, **{option: word}), option) == word
+        with pytest.raises(UsageError, match=f"unknown {option} 'nonsense'"):
+            losses.load(method, **{option: "nonsense"})
+
+
+@pytest.mark.parametrize("method", METHODS)
 def test_gradient(method):
     loss = has(method, "gradient")()
     logits, target = sample(4)

@@ -27,6 +27,12 @@ def test_names_up_to_the_next_option(given, rewritten):
     assert repeated(given.split(), (), ("--method",)) == rewritten.split()
 
 
+def test_methods_lists_the_values_that_an_option_takes(topkbench):
+    shown = topkbench("methods", "bitonic").stdout
+    assert "distribution = logistic_phi (logistic, logistic_phi, gaussian, reciprocal, cauchy, optimal)" in shown
+    assert "top1_mode = sm (sm, smce, sort)" in shown
+
+
 def test_help_answers_in_half_a_second(topkbench):
     def seconds() -> float:
         start = time.perf_counter()

@@ -37,6 +37,7 @@ def _facts(name: str) -> dict[str, Any]:
         "aliases": list(loss.aliases),
         "paper": loss.paper,
         "options": losses.options(name),
+        "choices": loss.choices,
         "head": loss.head,
         "needs": list(loss.needs),
         "lacks": loss.lacks,
@@ -62,7 +63,8 @@ def _print_one(facts: dict[str, Any]) -> None:
         value = facts[key]
         typer.echo(f"{key:8} {', '.join(value) or '–' if isinstance(value, list) else value}")
     for option, default in facts["options"].items():
-        typer.echo(f"option   {option} = {_shown(default)}")
+        choices = facts["choices"].get(option)
+        typer.echo(f"option   {option} = {_shown(default)}{f' ({', '.join(choices)})' if choices else ''}")
     for lacking, reason in facts["lacks"].items():
         typer.echo(f"lacks    {lacking}: {reason}")
     typer.echo(f"\n{facts['about']}")

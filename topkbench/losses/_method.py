@@ -21,6 +21,8 @@ class Method:
     """The head that it wants."""
     needs: ClassVar[tuple[str, ...]] = ()
     """The fields of `Problem` that it cannot do without."""
+    choices: ClassVar[dict[str, tuple[str, ...]]] = {}
+    """The values of options that take one of a few words."""
     lacks: ClassVar[dict[str, str]] = {}
     """Properties of tests/test_losses.py that it has not, each with the reason."""
 

@@ -8,7 +8,7 @@ from torch import Tensor
 from topkbench.losses._topk_cross_entropy import TopKCrossEntropy
 from topkbench.ops import diffsort
 from topkbench.ops.networks import Network
-from topkbench.ops.relaxation import Relaxation
+from topkbench.ops.relaxation import DISTRIBUTIONS, Relaxation
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,7 @@ class SortingNetwork(TopKCrossEntropy):
     """
 
     paper: ClassVar[str] = "Petersen et al. 2022"
+    choices: ClassVar[dict[str, tuple[str, ...]]] = {**TopKCrossEntropy.choices, "distribution": DISTRIBUTIONS}
 
     distribution: str = "logistic_phi"
     inverse_temperature: float = 1.0

@@ -7,6 +7,7 @@ the loss asks for Q_k with weight p_k, for several k at once. ε(q) = −log(q (
 from dataclasses import dataclass
 from functools import lru_cache
 from math import isfinite
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -31,6 +32,8 @@ class TopKCrossEntropy(Method):
             `sm`: the same with Q_1 the softmax over the short-list.
             `smce`: p_1 · cross-entropy over the short-list + (Σ_{k≥2} p_k) · ε(Σ_{k≥2} p_k Q_k).
     """
+
+    choices: ClassVar[dict[str, tuple[str, ...]]] = {"top1_mode": TOP1_MODES}
 
     p_k: tuple[float, ...] = (0.2, 0.2, 0.2, 0.2, 0.2)
     m: int | None = 16
