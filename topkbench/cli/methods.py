@@ -63,8 +63,8 @@ def _print_one(facts: dict[str, Any]) -> None:
         value = facts[key]
         typer.echo(f"{key:8} {', '.join(value) or '–' if isinstance(value, list) else value}")
     for option, default in facts["options"].items():
-        choices = facts["choices"].get(option)
-        typer.echo(f"option   {option} = {_shown(default)}{f' ({', '.join(choices)})' if choices else ''}")
+        words = ", ".join(facts["choices"].get(option, ()))
+        typer.echo(f"option   {option} = {_shown(default)}" + (f" ({words})" if words else ""))
     for lacking, reason in facts["lacks"].items():
         typer.echo(f"lacks    {lacking}: {reason}")
     typer.echo(f"\n{facts['about']}")
