@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from topkbench import settings, store, train
+from topkbench.bench.cost import bare_step
 from topkbench.stack import Stack
 
 DIM, BATCH, ROWS = 2048, 500, 20_000
@@ -42,23 +43,6 @@ def batches(stack: Stack) -> Iterator[tuple[Tensor, Tensor]]:
         yield from rows.batches(torch.randperm(len(rows)), BATCH, drop_last=True)
 
 
-def floor(classes: int, device: str) -> Callable[[], None]:
-    """Two products and one fused Adam step on the same shapes."""
-    weight = torch.randn(classes, DIM, device=device) / 50
-    bias = torch.zeros(classes, device=device)
-    x_BD = torch.randn(BATCH, DIM, device=device)
-    scores_gradient_BC = torch.randn(BATCH, classes, device=device) / 500
-    optimizer = torch.optim.Adam([weight, bias], lr=1e-4, fused=True)
-    bias.grad = torch.randn(classes, device=device) / 500
-
-    def step() -> None:
-        torch.mm(x_BD, weight.T)
-        weight.grad = torch.mm(scores_gradient_BC.T, x_BD)
-        optimizer.step()
-
-    return step
-
-
 def timed(step: Callable[[], None], device: str) -> float:
     """Milliseconds a step, over a round; on a GPU until all of its steps are done."""
     start = time.perf_counter()
@@ -73,7 +57,7 @@ def compare(method: str, classes: int, device: str, rounds: int) -> tuple[float,
     """Medians of the floor's and the step's milliseconds and of their ratio; the first round only warms up."""
     with tempfile.TemporaryDirectory() as folder:
         stack = build(Path(folder), method, classes, device)
-        rows, alone = batches(stack), floor(classes, device)
+        rows, alone = batches(stack), bare_step(BATCH, classes, DIM, torch.device(device))
         pairs = [(timed(alone, device), timed(lambda: stack.step(*next(rows)), device)) for _ in range(rounds + 1)]
     floors, steps = zip(*pairs[1:], strict=True)
     return median(floors), median(steps), median(step / lower for lower, step in pairs[1:])

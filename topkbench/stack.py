@@ -16,7 +16,7 @@ from torch import Tensor
 from topkbench import metrics, protocol
 from topkbench.batches import Rows
 from topkbench.heads import FeedForward, HeadViews
-from topkbench.losses import Method
+from topkbench.losses import Method, one_a_sample
 from topkbench.optimizer import Adam
 from topkbench.problem import Problem
 from topkbench.progress import Progress
@@ -126,7 +126,7 @@ class Stack:
         # Splitting costs a copy of the scores' gradient, which a stack of one loss need not pay.
         parts = torch.split(scores_HBC, [heads for _, heads in groups]) if len(groups) > 1 else (scores_HBC,)
         losses = [
-            _one_a_sample(loss, part_HBC, y_B.expand(heads, -1), state).mean(-1) + loss.regulariser(state)
+            one_a_sample(loss, part_HBC, y_B.expand(heads, -1), state).mean(-1) + loss.regulariser(state)
             for (loss, heads), part_HBC in zip(groups, parts, strict=True)
         ]
         return torch.cat(losses) if len(groups) > 1 else losses[0]
@@ -175,15 +175,6 @@ class Stack:
         for x_BD, y_B in rows.in_order(max(1, _EVALUATION_BYTES // self._row_bytes)):
             yield self.head(x_BD), y_B
         self.head.train()
-
-
-def _one_a_sample(loss: Method, scores_HBC: Tensor, y_HB: Tensor, state: Problem) -> Tensor:
-    """A user's loss may forget to leave the mean to the trainer, which would train on something else unnoticed."""
-    losses_HB: Tensor | None = loss(scores_HBC, y_HB, state)
-    if losses_HB is None or losses_HB.shape != y_HB.shape:
-        found = "nothing" if losses_HB is None else f"a tensor {list(losses_HB.shape)}"
-        raise TypeError(f"the loss gave {found}; it must give one loss a sample, {list(y_HB.shape)}")
-    return losses_HB
 
 
 def _record(run: Run, evaluation: Evaluation, loss: float) -> None:

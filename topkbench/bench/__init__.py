@@ -9,7 +9,7 @@ Legend: B batch, C classes, D embedding.
 import contextlib
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -99,7 +99,8 @@ def measure(
     label_B = torch.randint(setting.classes, (setting.batch,), generator=generator).to(setting.device)
     with progress(len(contenders), "loss", "measuring") as bar:
         for contender in contenders:
-            yield from _guarded(contender, lambda c: _row(c, scores_BC, label_B, alone, rounds))
+            if row := _guarded_row(contender, scores_BC, label_B, alone, rounds):
+                yield row
             bar.advance(1, contender.method)
 
 
@@ -116,22 +117,21 @@ def _row(contender: Contender, scores_BC: Tensor, label_B: Tensor, alone: float,
     )
 
 
-def _guarded(contender: Contender, measured: Callable[[Contender], Row]) -> Iterator[Row]:
+def _guarded_row(contender: Contender, scores_BC: Tensor, label_B: Tensor, alone: float, rounds: int) -> Row | None:
     """A row, unless another library fails, which costs its own row alone; a user's loss that fails is named."""
     try:
         with contextlib.redirect_stdout(sys.stderr):  # losses may print; stdout carries results alone
-            row = measured(contender)
+            return _row(contender, scores_BC, label_B, alone, rounds)
     except Exception as error:
         shown = f"{type(error).__name__}: {error}"
         if contender.is_a_peer:
             warnings.warn(f"{contender.method} of {contender.source} is left out: {shown}", stacklevel=2)
-            return
+            return None
         if is_out_of_memory(error):
             raise DataError(
                 f"out of memory: {contender.method}: {error}; use a smaller --batch or --classes"
             ) from error
         raise RunError(f"{contender.method} failed: {shown}") from error
-    yield row
 
 
 def _contenders(methods: Sequence[str] | None, setting: Setting) -> list[Contender]:

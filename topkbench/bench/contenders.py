@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from topkbench.losses import Method, TopKCrossEntropy, short_list
+from topkbench.losses import Method, TopKCrossEntropy, one_a_sample, short_list
 
 MeanLoss = Callable[[Tensor, Tensor], Tensor]
 """Scores [B, C] and labels [B] -> []."""
@@ -78,13 +78,7 @@ def _made(library: str, make: Callable[[], Contender]) -> Iterator[Contender]:
 
 
 def _mean(loss: Method) -> MeanLoss:
-    def mean(scores_BC: Tensor, label_B: Tensor) -> Tensor:
-        losses_B: Tensor | None = loss(scores_BC, label_B)
-        if losses_B is None or losses_B.shape != label_B.shape:
-            raise TypeError(f"it must give one loss a sample, {list(label_B.shape)}")
-        return losses_B.mean()
-
-    return mean
+    return lambda scores_BC, label_B: one_a_sample(loss, scores_BC, label_B).mean()
 
 
 def _difftopk(name: str, loss: TopKCrossEntropy, classes: int, device: torch.device) -> Contender:

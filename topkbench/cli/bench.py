@@ -39,7 +39,9 @@ def bench(
     from topkbench import bench as library
     from topkbench.train import choose_device
 
-    setting = library.Setting(batch, classes, min(16, classes) if m is None else m, dim, choose_device(device))
+    setting = library.Setting(
+        batch, classes, min(library.Setting.m, classes) if m is None else m, dim, choose_device(device)
+    )
     with warnings.catch_warnings(record=True) as notes:
         warnings.simplefilter("always", UserWarning)
         rows = list(library.measure(method, setting, progress=_progress.progress))

@@ -20,7 +20,7 @@ from typing import Any
 
 from topkbench import option_types
 from topkbench.errors import UsageError, did_you_mean
-from topkbench.losses._method import Method
+from topkbench.losses._method import Method, one_a_sample
 from topkbench.losses._short_list import short_list
 from topkbench.losses._topk_cross_entropy import TopKCrossEntropy
 from topkbench.ops.scores import at_least_float32, check_scores
@@ -35,6 +35,7 @@ __all__ = [
     "is_file",
     "load",
     "names",
+    "one_a_sample",
     "options",
     "short_list",
 ]

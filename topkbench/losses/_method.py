@@ -37,3 +37,16 @@ class Method:
     def regulariser(self, problem: Problem) -> Tensor:
         """A term added once a step, []."""
         return torch.zeros(())
+
+
+def one_a_sample(loss: Method, logits: Tensor, target: Tensor, problem: Problem = Problem()) -> Tensor:
+    """What a loss gives; a user's may forget to leave the mean to the caller, who would go on unnoticed.
+
+    Raises:
+        TypeError: it is not one loss a sample.
+    """
+    losses: Tensor | None = loss(logits, target, problem)
+    if losses is None or losses.shape != target.shape:
+        found = "nothing" if losses is None else f"a tensor {list(losses.shape)}"
+        raise TypeError(f"the loss gave {found}; it must give one loss a sample, {list(target.shape)}")
+    return losses

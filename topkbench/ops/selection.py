@@ -36,9 +36,8 @@ def largest(scores_BC: Tensor, m: int) -> Largest:
     if c <= _WORTHWHILE * m:
         return Largest(*scores_BC.topk(m, dim=-1))
     groups = c // _GROUP
-    grouped_BGn = scores_BC[..., : _GROUP * groups].view(
-        *scores_BC.shape[:-1], _GROUP, groups
-    )  # group i: i, i + groups, …
+    # Group i holds the scores i, i + groups, …
+    grouped_BGn = scores_BC[..., : _GROUP * groups].view(*scores_BC.shape[:-1], _GROUP, groups)
     best_BM = largest(grouped_BGn.amax(-2), m).indices
     held_BGM = grouped_BGn.gather(-1, best_BM.unsqueeze(-2).expand(*best_BM.shape[:-1], _GROUP, m))
     left_over = scores_BC[..., _GROUP * groups :]

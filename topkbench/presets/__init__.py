@@ -6,6 +6,7 @@ to what the section gives them all.
 
 import tomllib
 from collections.abc import Mapping
+from functools import cache
 from importlib.resources import files
 from typing import Any
 
@@ -76,5 +77,6 @@ def _only(option: str, alternatives: list[Any], preset: str) -> Any:
     return alternatives[0]
 
 
+@cache
 def _read(name: str) -> dict[str, dict[str, Any]]:
     return tomllib.loads((files(__name__) / f"{name}.toml").read_text("utf-8"))
