@@ -6,6 +6,7 @@ import platform
 # From glibc's malloc.h.
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 _KEPT = 256 * 2**20  # bytes at the end of the heap
+_TOLD = ("can't allocate memory", "not enough memory", "out of memory")
 _LARGEST = 32 * 2**20  # bytes of one block: glibc takes no more
 
 
@@ -23,6 +24,6 @@ def keep_freed_memory() -> None:
 
 
 def is_out_of_memory(error: Exception) -> bool:
-    """Whether an allocation has failed; on the CPU torch has no kind of its own for it."""
+    """Whether an allocation has failed; torch has no kind of its own for it on the CPU, nor for all on a GPU."""
     named = type(error).__name__ == "OutOfMemoryError"  # torch's, which need not be imported to be told
-    return named or isinstance(error, MemoryError) or "can't allocate memory" in str(error)
+    return named or isinstance(error, MemoryError) or any(words in str(error) for words in _TOLD)

@@ -15,6 +15,7 @@ import psutil
 import torch
 from torch import Tensor
 
+from topkbench.allocator import is_out_of_memory
 from topkbench.errors import DataError
 from topkbench.store import Split
 
@@ -101,8 +102,8 @@ def hold(embeddings: npt.NDArray[np.floating], residency: str, device: torch.dev
     home = device if residency == "device" else torch.device("cpu")
     try:
         return Held(embeddings, home, device)
-    except (MemoryError, RuntimeError) as error:  # torch's own, on the CPU and on a GPU
-        if isinstance(error, RuntimeError) and "memory" not in str(error):
+    except Exception as error:
+        if not is_out_of_memory(error):
             raise
         size = f"{embeddings.nbytes / 2**30:.1f} GiB of embeddings"
         raise DataError(f"{size} do not fit with --residency {residency}; use --residency mmap") from error
