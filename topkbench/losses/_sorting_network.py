@@ -9,6 +9,7 @@ from topkbench.losses._topk_cross_entropy import TopKCrossEntropy
 from topkbench.ops import diffsort
 from topkbench.ops.networks import Network
 from topkbench.ops.relaxation import DISTRIBUTIONS, Relaxation
+from topkbench.problem import Problem
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,9 @@ class SortingNetwork(TopKCrossEntropy):
         """A network on m wires that brings the k largest to the last k."""
         raise NotImplementedError
 
-    def label_rank_distribution(self, scores_BM: Tensor, label_B: Tensor, k: int) -> Tensor:
+    def label_rank_distribution(
+        self, scores_BM: Tensor, label_B: Tensor, k: int, problem: Problem = Problem()
+    ) -> Tensor:
         """[..., B, M], [..., B] -> [..., B, K], by `ops.diffsort`."""
         layers = self.network(scores_BM.shape[-1], k)
         return diffsort.label_rank_distribution(

@@ -54,7 +54,9 @@ class TopKCrossEntropy(Method):
         """Whether the ranks matter: not where top-1 is all that is asked for and the softmax answers it."""
         return self.top1_mode == "sort" or any(self.p_k[1:])
 
-    def label_rank_distribution(self, scores_BM: Tensor, label_B: Tensor, k: int) -> Tensor:
+    def label_rank_distribution(
+        self, scores_BM: Tensor, label_B: Tensor, k: int, problem: Problem = Problem()
+    ) -> Tensor:
         """[..., B, M], [..., B] -> [..., B, K]: the probability that the label has rank 1, …, k."""
         raise NotImplementedError
 
@@ -68,19 +70,19 @@ class TopKCrossEntropy(Method):
                 f"p_k has {len(self.p_k)} values, but there are only {classes} classes; give {classes} or fewer"
             )
         if self.top1_mode == "sort":
-            return _epsilon(self._reached(scores_BM, label_B, self.p_k))
+            return _epsilon(self._reached(scores_BM, label_B, self.p_k, problem))
         log_softmax_B = scores_BM.log_softmax(-1).gather(-1, label_B.unsqueeze(-1).long()).squeeze(-1)
         first, rest = self.p_k[0], (0.0, *self.p_k[1:])
         if not self.runs_operator:
             return -first * log_softmax_B if self.top1_mode == "smce" else _epsilon(first * log_softmax_B.exp())
-        reached_B = self._reached(scores_BM, label_B, rest)
+        reached_B = self._reached(scores_BM, label_B, rest, problem)
         if self.top1_mode == "smce":
             return -first * log_softmax_B + sum(rest) * _epsilon(reached_B)
         return _epsilon(first * log_softmax_B.exp() + reached_B)
 
-    def _reached(self, scores_BM: Tensor, label_B: Tensor, p_k: tuple[float, ...]) -> Tensor:
+    def _reached(self, scores_BM: Tensor, label_B: Tensor, p_k: tuple[float, ...], problem: Problem) -> Tensor:
         """Σ_k p_k Q_k = Σ_r P[r, y] Σ_{k ≥ r} p_k."""
-        ranks_BK = self.label_rank_distribution(scores_BM, label_B, len(p_k))
+        ranks_BK = self.label_rank_distribution(scores_BM, label_B, len(p_k), problem)
         return (ranks_BK * _worth(p_k, ranks_BK.dtype, ranks_BK.device)).sum(-1)  # no product that autocast rounds
 
 

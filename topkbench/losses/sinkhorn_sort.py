@@ -7,6 +7,7 @@ from torch import Tensor
 
 from topkbench.losses._soft_permutation import SoftPermutation
 from topkbench.ops import sinkhorn_sort
+from topkbench.problem import Problem
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,8 @@ class Loss(SoftPermutation):
 
     inverse_temperature: float = 8.0
 
-    def label_rank_distribution(self, scores_BM: Tensor, label_B: Tensor, k: int) -> Tensor:
+    def label_rank_distribution(
+        self, scores_BM: Tensor, label_B: Tensor, k: int, problem: Problem = Problem()
+    ) -> Tensor:
         """[..., B, M], [..., B] -> [..., B, K], by `ops.sinkhorn_sort`."""
         return sinkhorn_sort.label_rank_distribution(scores_BM, label_B, k, 1 / self.inverse_temperature)

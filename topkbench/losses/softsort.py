@@ -7,6 +7,7 @@ from torch import Tensor
 
 from topkbench.losses._soft_permutation import SoftPermutation
 from topkbench.ops import softsort
+from topkbench.problem import Problem
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,8 @@ class Loss(SoftPermutation):
 
     paper: ClassVar[str] = "Prillo & Eisenschlos 2020"
 
-    def label_rank_distribution(self, scores_BM: Tensor, label_B: Tensor, k: int) -> Tensor:
+    def label_rank_distribution(
+        self, scores_BM: Tensor, label_B: Tensor, k: int, problem: Problem = Problem()
+    ) -> Tensor:
         """[..., B, M], [..., B] -> [..., B, K], by `ops.softsort`."""
         return softsort.label_rank_distribution(scores_BM, label_B, k, 1 / self.inverse_temperature)
