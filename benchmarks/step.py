@@ -38,7 +38,7 @@ def build(folder: Path, method: str, classes: int, device: str) -> Stack:
 
 def batches(stack: Stack) -> Iterator[tuple[Tensor, Tensor]]:
     """Training batches without end."""
-    rows = stack._splits.train
+    rows = stack.splits.train
     while True:
         yield from rows.batches(torch.randperm(len(rows)), BATCH, drop_last=True)
 

@@ -78,6 +78,7 @@ NETWORKS: dict[str, Callable[[int, int], networks.Network]] = {
     "splitter_selection": networks.splitter_selection,
 }
 METHODS = (*NETWORKS, "neuralsort", "softsort")
+SVMS = ("max_topk_svm", "smooth_hard_topk", "smooth_topk")
 
 
 def matrix(method: str, scores: Tensor, k: int, beta: float, distribution: str, lam: float) -> Tensor:
@@ -114,6 +115,36 @@ def top_k_cross_entropy(
         if top1_mode == "smce":
             return (-p_k[0] * first.log() + sum(p_k[1:]) * epsilon(rest + torch.zeros_like(first))).mean()
         return epsilon(p_k[0] * (first if top1_mode == "sm" else q[0]) + rest).mean()
+
+    return loss
+
+
+def log_esf(x: Tensor, k: int) -> Tensor:
+    """Berrada et al. 2018, eq. 7: e_d of one more variable is e_d + variable · e_{d−1}; in logarithms."""
+    logs = [torch.zeros_like(x[..., 0])] + [torch.full_like(x[..., 0], -1e300)] * k
+    for value in x.unbind(-1):
+        logs = [logs[0], *(torch.logaddexp(e, value + below) for below, e in pairwise(logs))]
+    return torch.stack(logs, -1)
+
+
+def top_k_svm(method: str, k: int, tau: float = 1.0, alpha: float = 1.0) -> Callable[[Tensor, Tensor], Tensor]:
+    """Berrada et al. 2018, eqs. 4 and 5, as sums over all sets of k classes; one loss a sample."""
+
+    def loss(logits: Tensor, target: Tensor) -> Tensor:
+        own = logits.gather(-1, target.unsqueeze(-1)).squeeze(-1)
+        is_label = torch.nn.functional.one_hot(target, logits.shape[-1]).bool()
+        others = logits[~is_label].view(*target.shape, -1)
+        best = others.sort(descending=True).values
+        hard = (alpha + best[..., :k].mean(-1) - (best[..., : k - 1].sum(-1) + own) / k).clamp(min=0)
+        if method == "max_topk_svm":
+            return hard
+        logs = log_esf(others / (k * tau), k)
+        with_label = logs[..., k - 1] + own / (k * tau)
+        smooth = tau * (torch.logaddexp(logs[..., k] + alpha / tau, with_label) - with_label)
+        if method == "smooth_topk":
+            return smooth
+        ranked = logits.sort(descending=True).values
+        return torch.where(ranked[..., k - 1] - ranked[..., k] >= k * tau * math.log(1000), hard, smooth)
 
     return loss
 

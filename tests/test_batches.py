@@ -15,7 +15,8 @@ CPU = torch.device("cpu")
 def rows(request, blobs) -> batches.Rows:
     split = open_store(blobs).splits["train"]
     held = batches.hold(split.embeddings, request.param, CPU)
-    return batches.rows_of(split, held, torch.arange(1199, 199, -1), 30, CPU, torch.float64)
+    labels = torch.from_numpy(np.array(split.labels)).long()
+    return batches.Rows(held, labels, torch.arange(1199, 199, -1), torch.float64)
 
 
 def test_batches_follow_the_order(rows, blobs):
@@ -57,12 +58,6 @@ def test_what_does_not_fit_says_so(monkeypatch, blobs):
     monkeypatch.setattr(np, "array", full)
     with pytest.raises(DataError, match="do not fit with --residency ram; use --residency mmap"):
         batches.hold(embeddings, "ram", CPU)
-
-
-def test_labels_out_of_range_are_damage(blobs):
-    split = open_store(blobs).splits["train"]
-    with pytest.raises(DataError, match="info FILE --verify"):
-        batches.rows_of(split, batches.hold(split.embeddings, "mmap", CPU), None, 29, CPU, torch.float32)
 
 
 def test_auto_takes_memory_while_it_lasts(monkeypatch):

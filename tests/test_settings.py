@@ -127,7 +127,30 @@ def test_data_with_their_own_validation():
         ("./bitonic.py", {}, "difftopk/table5-resnext", "leave out --preset or ./bitonic.py"),
         ("neuralsort", {}, "difftopk/table5-resnext", "has no method 'neuralsort'; it has bitonic, splitter_selection"),
         ("neuralsort", {}, "difftopk/tables2+3-1k", "leaves p_k open: choose with --p-k, one of: 1 0 0 0 0, 0 0 0 0 1"),
-        ("smooth_hard_topk", {}, "difftopk/tables2+3-1k", "smooth_hard_topk stands in preset"),
+        ("smooth_topk", {"p_k": (0.5, 0.5)}, None, "--p-k 0.5 0.5: smooth_topk takes one k; --p-k 0 0 0 0 1 means"),
+        ("smooth_topk", {"p_k": (0, 1.0, 0)}, None, "--p-k 0 1 0: smooth_topk takes one k"),
+        ("smooth_topk", {"p_k": (0, 1.0), "k": 3}, None, "--p-k 0 1 means k = 2, but k = 3 is given too"),
+        ("smooth_top1_svm", {"p_k": (0, 1.0)}, None, "smooth_top1_svm is smooth_hard_topk with k = 1; for k = 2 give"),
+        ("smooth_topk", {"k": 100}, None, "k = 100 needs more than the 100 classes"),
+        ("bitonic", {"optimizer": "lbfgs"}, None, "--optimizer lbfgs: one of adam, sgd"),
+        ("bitonic", {"momentum": 0.5}, None, "--momentum 0.5 has no effect"),
+        ("bitonic", {"nesterov": True}, None, "--nesterov True has no effect"),
+        ("bitonic", {"optimizer": "sgd", "momentum": 1.0}, None, "--momentum 1: it must be at least 0 and below 1"),
+        ("bitonic", {"optimizer": "sgd", "momentum": 0.0, "nesterov": True}, None, "--nesterov needs a momentum"),
+        ("bitonic", {"weight_decay": -1.0}, None, "--weight-decay -1: it must be"),
+        ("bitonic", {"lr_steps": (5, 1)}, None, "--lr-steps 5 1: each is an epoch, from the second on"),
+        ("bitonic", {"label_noise": 1.5}, None, "--label-noise 1.5: it is a probability"),
+        ("bitonic", {"label_noise": float("nan")}, None, "--label-noise nan: it is a probability"),
+        ("bitonic", {"noise_block": 3}, None, "--noise-block 3 has no effect"),
+        ("bitonic", {"label_noise": 0.1, "noise_block": 0}, None, "--noise-block 0: it must be at least 1"),
+        ("bitonic", {"train_per_class": 0}, None, "--train-per-class 0: it must be at least 1, or none"),
+        ("bitonic", {"train_fraction": 0.0}, None, "--train-fraction 0: it must lie above 0 and up to 1"),
+        (
+            "bitonic",
+            {"train_per_class": 2, "train_fraction": 0.5},
+            None,
+            "--train-per-class 2 and --train-fraction 0.5",
+        ),
     ],
 )
 def test_refuses(method, chosen, preset, message):
@@ -159,6 +182,50 @@ def test_a_users_method_that_cannot_be_had(tmp_path, line, message):
         settings.resolve(str(own), {}, DEMO)
 
 
+def test_p_k_says_k():
+    found = settings.resolve("smooth_topk", {"p_k": (0, 0, 1)}, DEMO)
+    assert (found.loss.k, found.origin["k"]) == (3, "user")
+    assert found.config()["p_k"] == (0, 0, 1)
+    assert settings.resolve("smooth_topk", {"k": 2}, DEMO).config()["p_k"] == (0, 1)
+    assert settings.resolve("smooth_top1_svm", {}, DEMO).config()["p_k"] == (1,)
+    assert settings.resolve("smooth_top1_svm", {}, DEMO).origin["k"] == "user"
+    found = settings.resolve("smooth_hard_topk", {}, IMAGENET, preset="difftopk/tables2+3-1k")
+    assert (found.loss.k, found.loss.tau, found.origin["k"]) == (5, 1.0, "presets/difftopk/tables2+3-1k")
+
+
+def test_subsets_bound_the_batch():
+    facts = {"n_train": 300, "n_classes": 8, "dim": 4}
+    found = settings.resolve("bitonic", {"train_per_class": 4}, facts)
+    assert (found.protocol.batch_size, found.origin["batch_size"]) == (32, "data")
+    assert settings.resolve("bitonic", {"train_fraction": 0.1}, facts).protocol.batch_size == 8 * 4
+
+
+def test_berradas_experiments():
+    noise = {"label_noise": 0.4}
+    found = settings.resolve("smooth_topk_svm", noise, DEMO, preset="smooth-topk/noise")
+    assert found.method == "smooth_hard_topk"
+    assert (found.loss.k, found.loss.tau, found.loss.alpha) == (5, 1.0, 1.0)
+    run = found.protocol
+    assert (run.optimizer, run.momentum, run.nesterov, run.weight_decay) == ("sgd", 0.9, True, 1e-4)
+    assert (run.label_noise, run.noise_block, run.lr_steps, run.nloglr) == (0.4, 5, (151, 226), 1.0)
+    assert settings.resolve("softmax_cross_entropy", noise, DEMO, preset="smooth-topk/noise").protocol == run
+    with pytest.raises(UsageError, match=r"choose with --label-noise, one of: 0\.0, 0\.2, 0\.4, 0\.6, 0\.8, 1\.0"):
+        settings.resolve("softmax_cross_entropy", {}, DEMO, preset="smooth-topk/noise")
+    found = settings.resolve("smooth_hard_topk", {"train_per_class": 64}, IMAGENET, preset="smooth-topk/subsets")
+    assert (found.loss.tau, found.protocol.nloglr, found.protocol.weight_decay) == (0.1, 0.0, 2.5e-5)
+    assert (found.protocol.train_per_class, found.protocol.lr_steps) == (64, (31, 61, 91))
+
+
+def test_what_is_left_alone_changes_no_identity():
+    """The ids of records that are older than an option stay what they were."""
+    identity = settings.resolve("bitonic", {}, DEMO).identity("data", 100)
+    assert identity["optimizer"] == "adam"
+    assert set(identity["protocol"]) == {
+        "n_epochs", "nloglr", "batch_size", "seed", "valid_size", "hidden_dims", "apply_relu", "apply_dropout",
+        "eval_every", "precision",
+    }  # fmt: skip
+
+
 def test_identity_leaves_out_where_and_how_fast():
     def identity(**chosen: object) -> dict:
         return settings.resolve("bitonic", chosen, DEMO).identity("data", 100)
@@ -166,3 +233,8 @@ def test_identity_leaves_out_where_and_how_fast():
     assert identity() == identity(residency="mmap", device="cpu", eval_test="always")
     for change in ({"seed": 1}, {"m": 8}, {"nloglr": 3.0}, {"precision": "bf16"}, {"apply_relu": True}):
         assert identity() != identity(**change)
+    for change in ({"optimizer": "sgd"}, {"weight_decay": 0.1}, {"lr_steps": (3,)}, {"label_noise": 0.1}):
+        assert identity() != identity(**change)
+    assert identity(train_per_class=3) != identity(train_per_class=4) != identity(train_fraction=0.1)
+    noisy = identity(label_noise=0.1)
+    assert noisy != identity(label_noise=0.1, noise_block=4)

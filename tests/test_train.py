@@ -10,6 +10,7 @@ import torch
 from tests import plain
 from topkbench import losses, protocol, runs, settings, store, train
 from topkbench.errors import DataError, RunError, UsageError
+from topkbench.problem import Problem
 from topkbench.progress import silent
 from topkbench.store import open_store
 
@@ -76,7 +77,8 @@ def independent(loss: losses.Method, method: str):
         return plain.top_k_cross_entropy(method, loss.p_k, loss.m, loss.inverse_temperature)
     if method == "softmax_cross_entropy":
         return torch.nn.functional.cross_entropy
-    return lambda logits, target: loss(logits, target).mean()
+    problem = Problem(generator=protocol.noise(0, "method"))  # of seed 0, as the trainer's
+    return lambda logits, target: loss(logits, target, problem).mean()
 
 
 @pytest.mark.parametrize("method", losses.names())

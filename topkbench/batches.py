@@ -17,7 +17,6 @@ from torch import Tensor
 
 from topkbench.allocator import is_out_of_memory
 from topkbench.errors import DataError
-from topkbench.store import Split
 
 RESIDENCIES = ("auto", "device", "ram", "mmap")
 _SHARE = 0.7  # of the free memory that embeddings may take: the rest is for heads, logits and other programs
@@ -122,7 +121,7 @@ class Rows:
 
     Attributes:
         embeddings: where the rows are gathered from.
-        labels: [N] int64, on the device.
+        labels: [N] int64, of all rows of the split, on the device.
         index: [n], on the CPU: which rows of the split these are.
         dtype: what a gathered row becomes before the head.
     """
@@ -152,25 +151,6 @@ class Rows:
     def in_order(self, size: int) -> Iterator[tuple[Tensor, Tensor]]:
         """Every row once, in their own order, the last batch as small as it comes."""
         return self.batches(torch.arange(len(self)), size, drop_last=False)
-
-
-def rows_of(
-    split: Split,
-    embeddings: Embeddings,
-    index: Tensor | None,
-    n_classes: int,
-    device: torch.device,
-    dtype: torch.dtype,
-) -> Rows:
-    """The rows of a split that an index names, or all of them.
-
-    Raises:
-        DataError: a label is out of range, which prepare has refused: the file has changed since.
-    """
-    if split.labels.min() < 0 or split.labels.max() >= n_classes:
-        raise DataError("labels out of range: the prepared file is damaged; see 'topkbench info FILE --verify'")
-    labels = torch.from_numpy(np.array(split.labels, dtype=np.int64)).to(device)
-    return Rows(embeddings, labels, torch.arange(len(labels)) if index is None else index, dtype)
 
 
 def ahead(function: Callable[[Tensor], T], arguments: Sequence[Tensor]) -> Iterator[T]:

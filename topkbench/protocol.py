@@ -2,9 +2,12 @@
 
 All of a run's own draws come, in this order, from one CPU generator: the split, the head's initial values, one
 order an epoch. Any other noise comes from generators of its own.
+
+Legend: N rows, n rows of a part, C classes.
 """
 
 import hashlib
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor
@@ -34,6 +37,55 @@ def split(rows: int, valid_size: int, generator: torch.Generator) -> tuple[Tenso
     """Row numbers of validation, the first `valid_size` of one permutation, and of training, the rest."""
     order = torch.randperm(rows, generator=generator)
     return order[:valid_size], order[valid_size:]
+
+
+def rows_per_class(train_per_class: int | None, train_fraction: float | None, facts: Mapping[str, int]) -> int | None:
+    """How many training rows a balanced subset keeps of each class; None where there is to be no subset.
+
+    A fraction is of the average class: F · N / C of N rows and C classes, rounded, at least 1.
+
+    >>> rows_per_class(None, 0.5, {"n_train": 1_281_167, "n_classes": 1000})
+    641
+    """
+    if train_fraction is not None:
+        return max(1, round(train_fraction * facts["n_train"] / facts["n_classes"]))
+    return train_per_class
+
+
+def balanced_split(
+    label_N: Tensor, classes: int, valid_size: int, per_class: int, generator: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    """Row numbers of validation and of training, each with as many rows of every class (Berrada et al. 2018, §5).
+
+    Along one permutation, the first ⌊valid_size / classes⌋ rows of a class, at least one, are for validation, the next
+    `per_class` for training. A class with fewer rows gives all that it has, the last of them for training.
+
+    Args:
+        label_N: the class of each row, on the CPU.
+        classes: C.
+        valid_size: rows of validation asked for.
+        per_class: training rows to keep of each class.
+        generator: the run's stream, from which one permutation is drawn, as by `split`.
+    """
+    order = torch.randperm(len(label_N), generator=generator)
+    quota_C = (torch.bincount(label_N, minlength=classes) - 1).clamp(0, max(1, valid_size // classes))
+    is_valid = _first_of_each_class(label_N[order], quota_C)
+    return order[is_valid], balanced(order[~is_valid], label_N, classes, per_class)
+
+
+def balanced(order: Tensor, label_N: Tensor, classes: int, per_class: int) -> Tensor:
+    """Of some row numbers, those of the first `per_class` rows of each class, in their order."""
+    return order[_first_of_each_class(label_N[order], torch.full((classes,), per_class))]
+
+
+def _first_of_each_class(label_n: Tensor, quota_C: Tensor) -> Tensor:
+    """Whether each row is among the first of its class, as many as its quota."""
+    by_class_n = label_n.argsort(stable=True)
+    sizes_C = torch.bincount(label_n, minlength=len(quota_C))
+    starts_C = sizes_C.cumsum(0) - sizes_C
+    place_n = torch.empty_like(label_n)
+    place_n[by_class_n] = torch.arange(len(label_n)) - starts_C[label_n[by_class_n]]
+    return place_n < quota_C[label_n]
 
 
 def epoch_order(rows: int, generator: torch.Generator) -> Tensor:

@@ -5,81 +5,18 @@ The weakest source comes first; each that follows overrides it, and `origin` rem
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from topkbench import batches, defaults, losses, option_types, presets, protocol
+from topkbench import defaults, losses, option_types, presets, protocol, training_options
 from topkbench.errors import UsageError, did_you_mean
-from topkbench.losses._method import Method
+from topkbench.losses import Method
+from topkbench.training_options import Protocol, flag
 
-PRECISIONS = ("highest", "high", "bf16", "float64")
-EVAL_TEST = ("picked", "always")
-DEVICES = ("auto", "cpu", "cuda")
-
-
-@dataclass(frozen=True)
-class Protocol:
-    """How a run is trained, whatever its loss (DESIGN §5).
-
-    Attributes:
-        n_epochs: passes over the training rows.
-        nloglr: the learning rate is 10^−nloglr.
-        batch_size: rows a step; the last partial batch of an epoch is dropped.
-        seed: of the run's stream.
-        valid_size: training rows kept apart for validation.
-        hidden_dims: sizes of hidden layers; none for a linear head.
-        apply_relu: ReLU on the embeddings.
-        apply_dropout: dropout of ½ on the embeddings while training.
-        eval_every: steps between evaluations.
-        eval_test: `picked` evaluates test only where a selection rule may pick it; `always` every time.
-        precision: `highest` float32; `high` allows TF32 products; `bf16` computes scores in bfloat16 while
-            training; `float64` is for replays.
-        device: auto, cpu or cuda.
-        residency: where embeddings are held: auto, device, ram or mmap.
-    """
-
-    n_epochs: int
-    nloglr: float
-    batch_size: int
-    seed: int
-    valid_size: int
-    hidden_dims: tuple[int, ...]
-    apply_relu: bool
-    apply_dropout: bool
-    eval_every: int
-    eval_test: str
-    precision: str
-    device: str
-    residency: str
-
-    def __post_init__(self) -> None:
-        for option in ("n_epochs", "batch_size", "valid_size", "eval_every"):
-            if getattr(self, option) < 1:
-                raise UsageError(f"{_flag(option)} {getattr(self, option)}: it must be at least 1")
-        if not 0 <= self.seed < 2**63:
-            raise UsageError(f"--seed {self.seed}: it must be between 0 and 2^63 − 1")
-        if not -10 <= self.nloglr <= 40:
-            raise UsageError(f"--nloglr {self.nloglr:g}: the learning rate is 10^-nloglr; it must lie in -10..40")
-        if any(size < 1 for size in self.hidden_dims):
-            raise UsageError(f"--hidden-dims {' '.join(map(str, self.hidden_dims))}: each must be at least 1")
-        for option, known in _CHOICES.items():
-            if getattr(self, option) not in known:
-                raise UsageError(f"{_flag(option)} {getattr(self, option)}: one of {', '.join(known)}")
-
-
-_CHOICES = {
-    "precision": PRECISIONS,
-    "eval_test": EVAL_TEST,
-    "device": DEVICES,
-    "residency": batches.RESIDENCIES,
-}
-PROTOCOL_OPTIONS = tuple(field.name for field in fields(Protocol))
 DATA = "data"
 """The origin of a value that the data's size has bounded or given."""
 HEAD = "linear"
-# What changes where and how fast a run computes, or what is looked at, but not what it is.
-_NOT_IDENTITY = ("device", "residency", "eval_test")
 
 
 @dataclass(frozen=True)
@@ -101,21 +38,22 @@ class Settings:
     source: str | None = None
 
     def config(self) -> dict[str, Any]:
-        """Every option and its value, flat, as the record keeps it; p_k is empty where the method has none."""
+        """Every option and its value, flat, as the record keeps it; p_k is empty where the method has no k."""
+        own = asdict(self.loss)
         source = {"source": self.source} if self.source else {}
-        return {"method": self.method, "p_k": (), **asdict(self.loss), **source, **asdict(self.protocol)}
+        return {"method": self.method, "p_k": _p_k_of(own), **own, **source, **asdict(self.protocol)}
 
     def identity(self, data_checksum: str, n_classes: int) -> dict[str, Any]:
         """What makes two runs the same run: this is hashed into the run id.
 
         The number of classes is not in the data's checksum, but a class list may be longer than the labels reach.
         """
-        protocol = {key: value for key, value in asdict(self.protocol).items() if key not in _NOT_IDENTITY}
+        protocol = self.protocol.identity()
         return {
             "method": self.method,
             "options": {key: value for key, value in asdict(self.loss).items() if key not in self.loss.idle()},
             "head": HEAD,
-            "optimizer": "adam",
+            "optimizer": protocol.pop("optimizer", "adam"),
             "protocol": protocol,
             "source": self.source,
             "data": data_checksum,
@@ -137,26 +75,30 @@ def resolve(
     Raises:
         UsageError: an unknown method, option or preset, or a value that is out of range or does not fit the data.
     """
-    method, line = (method, {}) if preset is None else _with_preset(method, chosen, preset)
-    if method is None:
+    said, line = (method, {}) if preset is None else _with_preset(method, chosen, preset)
+    if said is None:
         raise UsageError("no method; give --method NAME. See 'topkbench methods'.")
+    method = method or said
     name, own = losses.canonical(method), losses.options(method)
+    line, chosen = _with_k(name, own, line), losses.with_alias_options(method, _with_k(name, own, chosen))
     _refuse_unknown(name, {**line, **chosen}, own)
     if (head := losses.find(method).head) != HEAD:
         raise UsageError(f"{name} wants the head {head!r}; there is only {HEAD!r}")
     tuned = None if losses.is_file(method) else name  # a file may bear the name of one of ours
     values, origin = _layered(
         [("method", own), *defaults.layers(tuned, facts), (f"presets/{preset}", line), ("user", chosen)],
-        known=[*own, *PROTOCOL_OPTIONS],
+        known=[*own, *training_options.OPTIONS],
     )
-    option_types.check(Protocol, {option: values[option] for option in PROTOCOL_OPTIONS if option in values}, "train")
+    of_the_run = {option: values[option] for option in training_options.OPTIONS if option in values}
+    option_types.check(Protocol, of_the_run, "train")
+    training_options.check_ranges(of_the_run)
     option_types.check(losses.find(method), {option: values[option] for option in own}, name)
     _fit(values, origin, facts)
     loss = losses.load(method, **{option: values[option] for option in own})
-    for option in loss.idle():
+    run = Protocol(**{option: values[option] for option in training_options.OPTIONS})
+    for option in (*loss.idle(), *run.idle()):
         if origin[option] == "user":
-            raise UsageError(f"{_flag(option)} {values[option]} has no effect beside the other options; leave it out")
-    run = Protocol(**{option: values[option] for option in PROTOCOL_OPTIONS})
+            raise UsageError(f"{flag(option)} {values[option]} has no effect beside the other options; leave it out")
     source = hashlib.sha256(Path(method).read_bytes()).hexdigest()[:12] if losses.is_file(method) else None
     return Settings(name, loss, run, origin, source)
 
@@ -169,11 +111,32 @@ def _with_preset(method: str | None, chosen: Mapping[str, Any], preset: str) -> 
         method = losses.canonical(method)
     line = presets.one_line(preset, method, chosen)
     named = line.pop("method")
-    if named not in losses.names():
-        raise UsageError(
-            f"{named} stands in preset {preset}, but topkbench does not have it yet; choose another method"
-        )
     return named, line
+
+
+def _with_k(method: str, own: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options, with k in place of the p_k that says it, where the method takes k and no p_k.
+
+    Raises:
+        UsageError: the p_k asks for more than one k, or for another one than `k` does.
+    """
+    if "p_k" not in options or "p_k" in own or "k" not in own:
+        return dict(options)
+    p_k = tuple(options["p_k"])
+    if p_k != _p_k_of({"k": len(p_k)}):
+        raise UsageError(f"--p-k {training_options.shown(p_k)}: {method} takes one k; --p-k 0 0 0 0 1 means k = 5")
+    if options.get("k", len(p_k)) != len(p_k):
+        raise UsageError(
+            f"--p-k {training_options.shown(p_k)} means k = {len(p_k)}, but k = {options['k']} is given too"
+        )
+    return {option: value for option, value in options.items() if option != "p_k"} | {"k": len(p_k)}
+
+
+def _p_k_of(own: Mapping[str, Any]) -> tuple[float, ...]:
+    """The p_k that a method's options say: their own, all weight on their k, or none."""
+    if "p_k" in own or not isinstance(own.get("k"), int):
+        return tuple(own.get("p_k", ()))
+    return (*[0.0] * (own["k"] - 1), 1.0)
 
 
 def with_own(given: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
@@ -183,10 +146,10 @@ def with_own(given: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]
         UsageError: an option is given both ways, or is no method's but the run's.
     """
     for option, value in own.items():
-        if option in PROTOCOL_OPTIONS:
-            raise UsageError(f"--set {option}={value}: it is no method's option; give {_flag(option)} {value}")
+        if option in training_options.OPTIONS:
+            raise UsageError(f"--set {option}={value}: it is no method's option; give {flag(option)} {value}")
         if option in given:
-            raise UsageError(f"{option} is given twice, by {_flag(option)} and by --set; give it once")
+            raise UsageError(f"{option} is given twice, by {flag(option)} and by --set; give it once")
     return {**given, **own}
 
 
@@ -221,11 +184,15 @@ def _fit(values: dict[str, Any], origin: dict[str, str], facts: Mapping[str, int
         rows = facts["n_train"] - values["valid_size"]
     if rows < 1:
         raise UsageError(f"--valid-size {values['valid_size']} leaves nothing of {facts['n_train']} rows to train on")
+    per_class = protocol.rows_per_class(values["train_per_class"], values["train_fraction"], facts)
+    rows = rows if per_class is None else min(rows, per_class * facts["n_classes"])
     _bound("batch_size", rows, "rows to train on", values, origin)
     _bound("m", facts["n_classes"], "classes", values, origin)
     if (k := len(values.get("p_k", ()))) > facts["n_classes"]:
         shown = f"p_k has {k} values, but there are {facts['n_classes']} classes"
         raise UsageError(f"{shown}; give --p-k with {facts['n_classes']} or fewer")
+    if isinstance(values.get("k"), int) and values["k"] >= facts["n_classes"]:
+        raise UsageError(f"k = {values['k']} needs more than the {facts['n_classes']} classes; give fewer than that")
 
 
 def _bound(option: str, limit: int, what: str, values: dict[str, Any], origin: dict[str, str]) -> None:
@@ -233,20 +200,16 @@ def _bound(option: str, limit: int, what: str, values: dict[str, Any], origin: d
     if not isinstance(value, int) or value <= limit:
         return
     if origin[option] == "user":
-        raise UsageError(f"{_flag(option)} {value} exceeds the {limit} {what}; give {limit} or fewer")
+        raise UsageError(f"{flag(option)} {value} exceeds the {limit} {what}; give {limit} or fewer")
     values[option], origin[option] = limit, DATA
 
 
 def _refuse_unknown(method: str, given: Mapping[str, Any], own: Mapping[str, Any]) -> None:
     for option in own:
-        if option in PROTOCOL_OPTIONS:
+        if option in training_options.OPTIONS:
             raise UsageError(f"{method}: its option {option} bears the name of one of a run's; call it otherwise")
-    known = [*own, *PROTOCOL_OPTIONS]
+    known = [*own, *training_options.OPTIONS]
     for option in given:
         if option not in known:
             near = did_you_mean(option, known) or f"; it has {', '.join(own) or 'none'}."
             raise UsageError(f"{method} has no option {option!r}{near} See 'topkbench methods'.")
-
-
-def _flag(option: str) -> str:
-    return "--" + option.replace("_", "-")

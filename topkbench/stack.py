@@ -17,11 +17,12 @@ from topkbench import metrics, protocol
 from topkbench.batches import Rows
 from topkbench.heads import FeedForward, HeadViews
 from topkbench.losses import Method, one_a_sample
-from topkbench.optimizer import Adam
+from topkbench.optimizer import SGD, Adam, Optimizer, scheduled
 from topkbench.problem import Problem
 from topkbench.progress import Progress
 from topkbench.selection import Evaluation, OnTest, Selection
-from topkbench.settings import Protocol, Settings
+from topkbench.settings import Settings
+from topkbench.training_options import Protocol
 
 _EVALUATION_BYTES = 8 * 2**20  # of embeddings and scores that an evaluation holds at once; more leave the cache
 
@@ -68,13 +69,14 @@ class Stack:
     ) -> None:
         self.runs = [Run(s.loss) for s in settings]
         self._shared = settings[0].protocol
-        self._splits = splits
+        self.splits = splits
         self._problem = problem
         self._generator = generator
         self._device = device
         self.head = _head(len(settings), dims, generator, self._shared, device, splits.train.dtype)
         self._views = HeadViews(self.head)
-        self._optimizer = Adam(self._views, [10**-s.protocol.nloglr for s in settings])
+        self._optimizer = _optimizer(self._views, [10**-s.protocol.nloglr for s in settings], self._shared)
+        self._rate_factor = 1.0
         self._row_bytes = splits.train.dtype.itemsize * (dims[0] + len(settings) * sum(dims[1:]))
         self._loss_sum_H = torch.zeros(len(settings), device=device, dtype=splits.train.dtype)
         self._steps_summed = 0
@@ -82,7 +84,7 @@ class Stack:
     @property
     def steps_per_epoch(self) -> int:
         """Whole batches in the training rows."""
-        return len(self._splits.train) // self._shared.batch_size
+        return len(self.splits.train) // self._shared.batch_size
 
     def train(self, progress: Progress) -> None:
         """Train every epoch and evaluate as the protocol says; a run that diverges keeps its `error`."""
@@ -100,9 +102,10 @@ class Stack:
 
     def _batches(self) -> Iterator[tuple[int, int, tuple[Tensor, Tensor]]]:
         """Every batch of the run, with its epoch and its step in the epoch, both from 1."""
-        rows = self._splits.train
+        rows = self.splits.train
         for epoch in range(1, self._shared.n_epochs + 1):
             order = protocol.epoch_order(len(rows), self._generator)
+            self._rate_factor = scheduled(epoch, self._shared.lr_steps)
             batches = rows.batches(order, self._shared.batch_size, drop_last=True)
             for step, batch in enumerate(batches, start=1):
                 yield epoch, step, batch
@@ -115,7 +118,7 @@ class Stack:
         # Of their sum: heads share no parameter. Were a gradient given, torch would import its compiler first (0.4 s).
         losses_H.sum().backward()  # type: ignore[no-untyped-call]
         self._views.hand_over_gradients()
-        self._optimizer.step()
+        self._optimizer.step(self._rate_factor)
         self._loss_sum_H += losses_H.detach()
         self._steps_summed += 1
 
@@ -135,7 +138,7 @@ class Stack:
         losses = self._mean_losses()
         at = (epoch, (epoch - 1) * self.steps_per_epoch + step)
         is_last = at == (self._shared.n_epochs, self._shared.n_epochs * self.steps_per_epoch)
-        ranks_HN = torch.cat([metrics.ranks(*block) for block in self._scored(self._splits.valid)], -1)
+        ranks_HN = torch.cat([metrics.ranks(*block) for block in self._scored(self.splits.valid)], -1)
         valid = [metrics.top_k(ranks_N) for ranks_N in ranks_HN]
         always = is_last or self._shared.eval_test == "always"
         wanted = [
@@ -160,7 +163,7 @@ class Stack:
         """What each head makes of the test rows."""
         blocks = [
             (metrics.ranks(*block).int(), metrics.predictions(block[0]).int())
-            for block in self._scored(self._splits.test)
+            for block in self._scored(self.splits.test)
         ]
         ranks_HN, predictions_HN = (torch.cat(parts, -1) for parts in zip(*blocks, strict=True))
         return [
@@ -207,6 +210,12 @@ def _head(
     dropout = protocol.noise(shared.seed, "dropout", device) if shared.apply_dropout else None
     head = FeedForward(heads, dims, generator, apply_relu=shared.apply_relu, dropout=dropout)
     return head.to(device, dtype)
+
+
+def _optimizer(views: HeadViews, rates: Sequence[float], shared: Protocol) -> Optimizer:
+    if shared.optimizer == "sgd":
+        return SGD(views, rates, shared.momentum, shared.nesterov, shared.weight_decay)
+    return Adam(views, rates, shared.weight_decay)
 
 
 def _scoring(precision: str, device: torch.device) -> AbstractContextManager[object]:

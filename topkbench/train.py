@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from topkbench import batches, protocol, runs, settings
+from topkbench import batches, partition, protocol, runs, settings
 from topkbench.allocator import is_out_of_memory, keep_freed_memory
 from topkbench.errors import DataError, RunError, TopkbenchError, UsageError
 from topkbench.problem import Problem
@@ -21,6 +21,7 @@ from topkbench.progress import Progress, silent
 from topkbench.settings import Settings
 from topkbench.stack import Run, Splits, Stack
 from topkbench.store import Store, open_store
+from topkbench.training_options import Protocol
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ def build(store: Store, members: Sequence[Settings]) -> Stack:
     if device.type == "cpu":
         keep_freed_memory()
     generator = protocol.stream(shared.seed)
-    splits = _split(store, shared, generator, device)
+    splits = _splits(store, shared, generator, device)
     dims = [store.dim, *shared.hidden_dims, store.n_classes]
     problem = Problem(generator=protocol.noise(shared.seed, "method", device))
     _require_needs(members, problem)
@@ -123,22 +124,14 @@ def choose_device(name: str) -> torch.device:
     return torch.device(name)
 
 
-def _split(store: Store, shared: settings.Protocol, generator: torch.Generator, device: torch.device) -> Splits:
+def _splits(store: Store, shared: Protocol, generator: torch.Generator, device: torch.device) -> Splits:
     dtype = torch.float64 if shared.precision == "float64" else torch.float32
-    if "test" not in store.splits:
-        raise UsageError(f"{store.path} has no test split; prepare its dump again with --test-fraction .1")
-    held = {name: batches.hold(part.embeddings, shared.residency, device) for name, part in store.splits.items()}
-    valid_from, valid_index, train_index = "valid", None, None
-    if "valid" not in store.splits:
-        rows = len(store.splits["train"].labels)
-        valid_from = "train"
-        valid_index, train_index = protocol.split(rows, shared.valid_size, generator)
-    plan = {"train": ("train", train_index), "valid": (valid_from, valid_index), "test": ("test", None)}
-    rows_of = {
-        role: batches.rows_of(store.splits[name], held[name], index, store.n_classes, device, dtype)
-        for role, (name, index) in plan.items()
+    parts = partition.parts(store, shared, generator)
+    held = {name: batches.hold(split.embeddings, shared.residency, device) for name, split in store.splits.items()}
+    rows = {
+        role: batches.Rows(held[part.split], part.labels.to(device), part.index, dtype) for role, part in parts.items()
     }
-    return Splits(**rows_of)
+    return Splits(**rows)
 
 
 def _require_needs(members: Sequence[Settings], problem: Problem) -> None:
@@ -153,7 +146,7 @@ def _train_anew(store: Store, results: Path, resolved: Settings, run_id: str, pr
     runs.make_folder(results, store.name, run_id)  # better no run than one that cannot be written down
     try:
         stack = build(store, [resolved])
-        recorder.run = stack.runs[0]
+        recorder.run, recorder.splits = stack.runs[0], stack.splits
         stack.train(progress)
     except TopkbenchError:
         raise  # refused before the first step: there is no run to record
@@ -178,6 +171,7 @@ class _Recorder:
         self._store, self._results, self._settings, self._run_id = store, results, resolved, run_id
         self._started, self._clock = datetime.now(UTC), time.monotonic()
         self.run = Run(resolved.loss)
+        self.splits: Splits | None = None  # until they are there, so that their sizes are not known
 
     def save(self, status: runs.Status, error: str | None) -> Outcome:
         """Save the record, with what the run has come to."""
@@ -190,7 +184,7 @@ class _Recorder:
             seconds=round(time.monotonic() - self._clock, 3),
             config=self._settings.config(),
             origin=self._settings.origin,
-            data=_describe(self._store, self._settings.protocol.valid_size),
+            data=_describe(self._store, self.splits),
             environment=environment(torch.device(self._settings.protocol.device)),
             history=self.run.history,
             selected=self.run.selection.selected() if is_done else {},
@@ -200,14 +194,12 @@ class _Recorder:
         return Outcome(record, folder, was_done=False)
 
 
-def _describe(store: Store, valid_size: int) -> dict[str, Any]:
-    split_off = 0 if "valid" in store.splits else valid_size
+def _describe(store: Store, splits: Splits | None) -> dict[str, Any]:
+    sizes = {f"n_{role}": len(getattr(splits, role)) if splits else None for role in ("train", "valid", "test")}
     return {
         "name": store.name,
         "checksum": store.checksum,
-        "n_train": len(store.splits["train"].labels) - split_off,
-        "n_valid": valid_size,
-        "n_test": len(store.splits["test"].labels),
+        **sizes,
         "n_classes": store.n_classes,
         "dim": store.dim,
     }

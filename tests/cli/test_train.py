@@ -28,10 +28,23 @@ def test_every_option_reaches_the_record(topkbench, blobs):
     options = {
         "--seed": 3, "--m": "none", "--inverse-temperature": 2, "--distribution": "logistic_phi", "--art-lambda": 0.25,
         "--top1-mode": "smce", "--valid-size": 100, "--eval-every": 7, "--eval-test": "always", "--device": "cpu",
-        "--residency": "mmap", "--precision": "high",
+        "--residency": "mmap", "--precision": "high", "--optimizer": "sgd", "--momentum": 0.8, "--weight-decay": 1e-3,
+        "--label-noise": 0.1, "--noise-block": 3, "--train-per-class": 9,
     }  # fmt: skip
     flat = [str(token) for pair in options.items() for token in pair]
-    lists = ["--hidden-dims", "24", "20", "--apply-relu", "--apply-dropout", "--p-k", "0,1"]
+    lists = [
+        "--hidden-dims",
+        "24",
+        "20",
+        "--apply-relu",
+        "--apply-dropout",
+        "--lr-steps",
+        "2",
+        "7",
+        "--p-k",
+        "0,1",
+        "--nesterov",
+    ]
     done = topkbench("train", "--data", blobs, "--method", "splitter_selection", *flat, *lists, *QUICK, "--json")
     assert done.returncode == 0, done.stderr
     config = json.loads(done.stdout)["config"]
@@ -39,7 +52,9 @@ def test_every_option_reaches_the_record(topkbench, blobs):
         "method": "splitter_selection", "p_k": [0, 1], "m": None, "top1_mode": "smce", "distribution": "logistic_phi",
         "inverse_temperature": 2, "art_lambda": 0.25, "n_epochs": 2, "nloglr": 2, "batch_size": 50, "seed": 3,
         "valid_size": 100, "hidden_dims": [24, 20], "apply_relu": True, "apply_dropout": True, "eval_every": 7,
-        "eval_test": "always", "precision": "high", "device": "cpu", "residency": "mmap",
+        "eval_test": "always", "precision": "high", "device": "cpu", "residency": "mmap", "optimizer": "sgd",
+        "momentum": 0.8, "nesterov": True, "weight_decay": 1e-3, "lr_steps": [2, 7], "label_noise": 0.1,
+        "noise_block": 3, "train_per_class": 9, "train_fraction": None,
     }  # fmt: skip
 
 

@@ -15,7 +15,7 @@ class ManyValues(TyperCommand):
     values is parsed as ever.
     """
 
-    numbers: ClassVar[tuple[str, ...]] = ("--p-k", "--hidden-dims")
+    numbers: ClassVar[tuple[str, ...]] = ("--p-k", "--hidden-dims", "--lr-steps")
     names: ClassVar[tuple[str, ...]] = ()
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # whose context differs between Typer's versions

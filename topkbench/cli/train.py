@@ -47,6 +47,13 @@ def train(
     seed: Annotated[int | None, Option(help="Seed of the split, the initial values and the batch order.")] = None,
     n_epochs: Annotated[int | None, Option(help="Passes over the training rows.")] = None,
     nloglr: Annotated[float | None, Option(help="The learning rate is 10^-NLOGLR.")] = None,
+    lr_steps: Annotated[
+        list[int] | None, Option(help="Epochs from which on the learning rate is ten times smaller: --lr-steps 10 15")
+    ] = None,
+    optimizer: Annotated[Literal["adam", "sgd"] | None, Option(help="What updates the weights.")] = None,
+    momentum: Annotated[float | None, Option(help="Of sgd.")] = None,
+    nesterov: Annotated[bool | None, Option("--nesterov", help="Nesterov's momentum.")] = None,
+    weight_decay: Annotated[float | None, Option(help="Of either optimizer.")] = None,
     batch_size: Annotated[int | None, Option(help="Rows a step.")] = None,
     m: Annotated[Any, Option(parser=_count_or_none, metavar="INTEGER|none", help="Classes on the short-list.")] = None,
     inverse_temperature: Annotated[float | None, Option(help="The larger, the harder the relaxation.")] = None,
@@ -59,6 +66,14 @@ def train(
         bool | None, Option("--apply-dropout", help="Dropout of one half on the embeddings while training.")
     ] = None,
     valid_size: Annotated[int | None, Option(help="Training rows kept apart for validation.")] = None,
+    train_per_class: Annotated[
+        int | None, Option(help="Training rows to keep of each class; validation is balanced then, too.")
+    ] = None,
+    train_fraction: Annotated[float | None, Option(help="The same, as a share of the average class.")] = None,
+    label_noise: Annotated[
+        float | None, Option(help="Probability that a training row's label is drawn anew from its block of classes.")
+    ] = None,
+    noise_block: Annotated[int | None, Option(help="Consecutive classes that form a block.")] = None,
     eval_every: Annotated[int | None, Option(help="Steps between evaluations.")] = None,
     eval_test: Annotated[
         Literal["picked", "always"] | None, Option(help="Evaluate test where a rule may pick it, or always.")

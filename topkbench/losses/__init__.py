@@ -13,6 +13,7 @@ import dataclasses
 import importlib
 import pkgutil
 import sys
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
@@ -38,6 +39,7 @@ __all__ = [
     "one_a_sample",
     "options",
     "short_list",
+    "with_alias_options",
 ]
 
 
@@ -101,6 +103,23 @@ def _default(field: "dataclasses.Field[Any]", method: str) -> Any:
     return field.default
 
 
+def with_alias_options(method: str, chosen: Mapping[str, Any]) -> dict[str, Any]:
+    """Add what the name of a method says of its options to those chosen.
+
+    Raises:
+        UsageError: the choice goes against the name.
+
+    >>> with_alias_options("smooth_top1_svm", {"tau": 0.1})
+    {'k': 1, 'tau': 0.1}
+    """
+    said = find(method).alias_options.get(method, {})
+    for option, value in said.items():
+        if chosen.get(option, value) != value:
+            name = canonical(method)
+            raise UsageError(f"{method} is {name} with {option} = {value}; for {option} = {chosen[option]} give {name}")
+    return {**said, **chosen}
+
+
 def load(method: str, **chosen: Any) -> Method:
     """Build a method's loss.
 
@@ -115,6 +134,7 @@ def load(method: str, **chosen: Any) -> Method:
     8
     """
     name, known = canonical(method), options(method)
+    chosen = with_alias_options(method, chosen)
     for option in chosen:
         if option not in known:
             near = did_you_mean(option, known)

@@ -1,7 +1,7 @@
 """What every method has, whether or not it says so."""
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -17,6 +17,8 @@ class Method:
     """Where the method comes from, author-year."""
     aliases: ClassVar[tuple[str, ...]] = ()
     """Other names that users know it by."""
+    alias_options: ClassVar[dict[str, dict[str, Any]]] = {}
+    """What an alias says of the options, as smooth_top1_svm says that k = 1."""
     head: ClassVar[str] = "linear"
     """The head that it wants."""
     needs: ClassVar[tuple[str, ...]] = ()
