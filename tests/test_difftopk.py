@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.golden import LOST_DIGITS, difftopk_cases
+from tests.golden import LOST_DIGITS, NO_GRADIENT, difftopk_cases, smooth_topk_cases
 from topkbench import difftopk
 
 
@@ -20,6 +20,17 @@ def test_loss_is_the_mean_and_agrees(case, meta, x, y, g):
     if case not in LOST_DIGITS:
         expected = torch.from_numpy(g)
         torch.testing.assert_close(outputs.grad, expected, rtol=0, atol=float(1e-4 * expected.abs().max()))
+
+
+@pytest.mark.parametrize(("case", "meta", "x", "y", "g"), smooth_topk_cases())
+def test_smooth_loss_is_the_mean_and_agrees(case, meta, x, y, g):
+    build = {"smooth_topk": difftopk.SmoothTopKLoss, "smooth_hard_topk": difftopk.SmoothHardTopKLoss}[meta["method"]]
+    outputs = torch.from_numpy(x).double().requires_grad_()
+    loss = build(meta["n"], meta["k"], meta["tau"])(outputs, torch.from_numpy(y))
+    assert loss.item() == pytest.approx(meta["loss"].mean(), rel=1e-5, abs=1e-6)
+    loss.backward()
+    if case != NO_GRADIENT:
+        torch.testing.assert_close(outputs.grad, torch.from_numpy(g), rtol=0, atol=float(1e-5 * np.abs(g).max()))
 
 
 @pytest.mark.parametrize("kind", ["bitonic", "odd_even", "splitter_selection"])
@@ -95,6 +106,9 @@ def test_what_difftopk_takes_and_shows():
         (lambda: difftopk.DiffTopkNet("bubble", 4, 2), "unknown sorting network 'bubble'"),
         (lambda: difftopk.DiffTopkNet("bitonic", 4, 5), "k = 5"),
         (lambda: difftopk.DiffTopkNet("bitonic", 4, 2, device="cuda")(torch.zeros(1, 4)), "device = 'cuda'"),
+        (lambda: difftopk.SmoothTopKLoss(5, 0), "k = 0"),
+        (lambda: difftopk.SmoothTopKLoss(5, 2, tau=0), "tau = 0"),
+        (lambda: difftopk.SmoothHardTopKLoss(5, 2)(torch.zeros(3, 4), torch.zeros(3).long()), "give \\[batch, 5\\]"),
         (lambda: difftopk.SoftSort(pow=0.5)(torch.zeros(1, 4)), "power = 0.5"),
     ],
 )

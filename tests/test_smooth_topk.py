@@ -8,7 +8,7 @@ from torch.nn.functional import cross_entropy, one_hot
 
 from tests import plain
 from tests.golden import NO_GRADIENT, smooth_topk_cases
-from topkbench import losses
+from topkbench import losses, smooth_topk
 from topkbench.errors import UsageError
 
 
@@ -125,6 +125,39 @@ def test_the_authors_names():
         UsageError, match="smooth_top1_svm is smooth_hard_topk with k = 1; for k = 5 give smooth_hard_topk"
     ):
         losses.load("smooth_top1_svm", k=5)
+
+
+@pytest.mark.parametrize(
+    ("module", "method", "k"),
+    [
+        (smooth_topk.MaxTop1SVM(12, alpha=0.5), "max_topk_svm", 1),
+        (smooth_topk.MaxTopkSVM(12, alpha=0.5), "max_topk_svm", 5),
+        (smooth_topk.SmoothTop1SVM(12, alpha=0.5, tau=0.3), "smooth_hard_topk", 1),
+        (smooth_topk.SmoothTopkSVM(12, 0.5, 0.3, 3), "smooth_hard_topk", 3),
+    ],
+)
+def test_the_authors_classes(module, method, k):
+    logits, target = draw(30, 12, 3.0)
+    expected, expected_gradient = mean_gradient(plain.top_k_svm(method, k, 0.3, 0.5), logits, target)
+    value, gradient = mean_gradient(module, logits, target)
+    torch.testing.assert_close(value, expected.mean())
+    torch.testing.assert_close(gradient, expected_gradient)
+
+
+def test_the_temperature_of_the_authors_classes_can_be_set_anew():
+    logits, target = draw(30, 12, 3.0)
+    module = smooth_topk.SmoothTopkSVM(12, tau=5.0, k=3)
+    assert (module.alpha, module.k, module.n_classes, module.tau) == (1.0, 3, 12, 5.0)
+    module.tau = 0.1
+    assert module.tau == 0.1
+    torch.testing.assert_close(module(logits, target), smooth_topk.SmoothTopkSVM(12, tau=0.1, k=3)(logits, target))
+    with pytest.raises(ValueError, match=r"tau = -1\.0"):
+        module.tau = -1.0
+    assert module.tau == 0.1
+    with pytest.raises(ValueError, match="n_classes = 0"):
+        smooth_topk.MaxTop1SVM(0)
+    with pytest.raises(ValueError, match=r"the scores are \[2, 3\]; give \[batch, 12\]"):
+        module(torch.zeros(2, 3), torch.zeros(2, dtype=torch.long))
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,9 @@ import pytest
 import torch
 
 from topkbench import bench, losses
-from topkbench.bench import accuracy, contenders, cost
+from topkbench.bench import accuracy, contenders, cost, polynomials
 from topkbench.errors import RunError, UsageError
+from topkbench.ops.polynomials import log_esf
 
 SMALL = bench.Setting(batch=20, classes=60, m=8, dim=16)
 
@@ -89,6 +90,39 @@ def test_difftopk_is_measured_with_the_same_options(monkeypatch, capsys):
     assert (given["n"], given["m"], given["distribution"]) == (60, 8, "logistic_phi")
     assert rows[1].scales is None  # its gradient is not bitonic's
     assert capsys.readouterr().out == ""
+
+
+def test_difftopks_top_k_svms_are_measured_with_the_same_options(monkeypatch):
+    given = {}
+
+    def build(name: str):
+        def make(num_classes: int, k: int, tau: float = 1, device: str = "cpu"):
+            given[name] = (num_classes, k, tau, device)
+            return torch.nn.functional.cross_entropy
+
+        return make
+
+    monkeypatch.setitem(sys.modules, "difftopk", ModuleType("difftopk"))
+    for name in ("SmoothTopKLoss", "SmoothHardTopKLoss"):
+        setattr(sys.modules["difftopk"], name, build(name))
+    monkeypatch.setattr(contenders, "_installed", lambda name: name == "difftopk")
+    monkeypatch.setattr(contenders.metadata, "version", lambda name: "9.9")
+    rows = list(bench.measure(["smooth_topk", "smooth_hard_topk", "max_topk_svm"], SMALL, rounds=1))
+    assert [(row.method, row.source) for row in rows] == [
+        ("smooth_topk", "topkbench"), ("smooth_topk", "difftopk 9.9"),
+        ("smooth_hard_topk", "topkbench"), ("smooth_hard_topk", "difftopk 9.9"), ("max_topk_svm", "topkbench"),
+    ]  # fmt: skip
+    assert given == {"SmoothTopKLoss": (60, 5, 1.0, "cpu"), "SmoothHardTopKLoss": (60, 5, 1.0, "cpu")}
+
+
+def test_summation_and_tree_agree_while_the_summation_can():
+    x = torch.randn(3, 12, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    torch.testing.assert_close(polynomials.summation(x, 4), log_esf(x, 4))
+
+
+def test_polynomials_need_classes():
+    with pytest.raises(UsageError, match="--batch 4 --classes 2: there must be a sample, and 3 classes"):
+        list(polynomials.measure(4, 2, torch.device("cpu")))
 
 
 def test_another_library_that_fails_is_left_out_with_a_warning(monkeypatch):

@@ -28,3 +28,23 @@ def test_refuses_in_one_line(topkbench):
     assert done.returncode == 2
     assert "did you mean 'bitonic'" in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_the_family_of_the_smooth_top_k_svm(topkbench):
+    sizes = ("--batch", "4", "--classes", "60")
+    done = topkbench("bench", "--family", "smooth", *sizes, "--json")
+    document = json.loads(done.stdout)
+    assert (document["batch"], document["classes"], document["device"]) == (4, 60, "cpu")
+    rows = {(row["algorithm"], row["dtype"], row["k"]): row for row in document["rows"]}
+    assert len(rows) == 2 * 2 * 6
+    assert rows["tree", "float32", 50]["accurate"] == [0.001, 0.01, 0.1, 1.0, 10.0]
+    assert rows["summation", "float32", 5]["accurate"] == [0.1, 1.0, 10.0]  # exp(3 / (5 · .01)) is no float32
+    done = topkbench("bench", "--family", "smooth", *sizes)
+    assert "accurate at τ" in done.stdout
+    assert done.stdout.count("summation") == done.stdout.count("tree") == 12
+
+
+def test_options_without_effect_are_refused(topkbench):
+    done = topkbench("bench", "--family", "smooth", "--m", "8")
+    assert done.returncode == 2
+    assert done.stderr == "error: --m has no effect with --family smooth; leave it out\n"

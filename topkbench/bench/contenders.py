@@ -11,7 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from topkbench.losses import Method, TopKCrossEntropy, one_a_sample, short_list
+from topkbench.losses import Method, SmoothTopKSVM, TopKCrossEntropy, one_a_sample, short_list
+from topkbench.problem import Problem
 
 MeanLoss = Callable[[Tensor, Tensor], Tensor]
 """Scores [B, C] and labels [B] -> []."""
@@ -24,6 +25,7 @@ _DIFFTOPK = {
     "neuralsort": "neuralsort",
     "softsort": "softsort",
 }
+_DIFFTOPK_SVM = {"smooth_topk": "SmoothTopKLoss", "smooth_hard_topk": "SmoothHardTopKLoss"}
 _OURS = "topkbench"
 _NEEDS_TORCH_SPARSE = ("splitter_selection",)
 
@@ -57,13 +59,12 @@ def ours(name: str, loss: Method) -> Contender:
 
 def peers(name: str, loss: Method, classes: int, device: torch.device) -> Iterator[Contender]:
     """The same method of other libraries, with the same options; one that cannot be made is left out with a warning."""
-    if not isinstance(loss, TopKCrossEntropy):
-        return
-    lacking = name in _NEEDS_TORCH_SPARSE and not _installed("torch_sparse")
-    fits = loss.m is not None and len(loss.p_k) < loss.m < classes  # what difftopk asks for
-    if name in _DIFFTOPK and _installed("difftopk") and fits and not lacking:
-        yield from _made("difftopk", lambda: _difftopk(name, loss, classes, device))
-    if name == "softsort" and _installed("torchsort"):
+    if _installed("difftopk"):
+        if isinstance(loss, TopKCrossEntropy) and _difftopk_has(name, loss, classes):
+            yield from _made("difftopk", lambda: _difftopk(name, loss, classes, device))
+        if isinstance(loss, SmoothTopKSVM) and loss.alpha == 1:  # the only margin that it knows
+            yield from _made("difftopk", lambda: _difftopk_svm(name, loss, classes, device))
+    if name == "softsort" and isinstance(loss, TopKCrossEntropy) and _installed("torchsort"):
         yield from _made("torchsort", lambda: _torchsort(loss))
 
 
@@ -78,13 +79,32 @@ def _made(library: str, make: Callable[[], Contender]) -> Iterator[Contender]:
 
 
 def _mean(loss: Method) -> MeanLoss:
-    return lambda scores_BC, label_B: one_a_sample(loss, scores_BC, label_B).mean()
+    def mean(scores_BC: Tensor, label_B: Tensor) -> Tensor:
+        generator = torch.Generator(scores_BC.device).manual_seed(0)  # the same noise for float32 and float64
+        return one_a_sample(loss, scores_BC, label_B, Problem(generator=generator)).mean()
+
+    return mean
+
+
+def _difftopk_has(name: str, loss: TopKCrossEntropy, classes: int) -> bool:
+    lacking = name in _NEEDS_TORCH_SPARSE and not _installed("torch_sparse")
+    fits = loss.m is not None and len(loss.p_k) < loss.m < classes  # what it asks for
+    return name in _DIFFTOPK and fits and not lacking
 
 
 def _difftopk(name: str, loss: TopKCrossEntropy, classes: int, device: torch.device) -> Contender:
     options: dict[str, Any] = {field.name: getattr(loss, field.name) for field in fields(loss)}
     build = import_module("difftopk").TopKCrossEntropyLoss
     theirs = build(_DIFFTOPK[name], n=classes, device=str(device), **options)
+    return _of_difftopk(name, theirs, loss)
+
+
+def _difftopk_svm(name: str, loss: SmoothTopKSVM, classes: int, device: torch.device) -> Contender:
+    theirs = getattr(import_module("difftopk"), _DIFFTOPK_SVM[name])(classes, loss.k, loss.tau, device=str(device))
+    return _of_difftopk(name, theirs, loss)
+
+
+def _of_difftopk(name: str, theirs: MeanLoss, loss: Method) -> Contender:
     return Contender(name, f"difftopk {metadata.version('difftopk')}", theirs, _mean(loss))
 
 

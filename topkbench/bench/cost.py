@@ -25,6 +25,18 @@ def timed_passes(loss: MeanLoss, scores_BC: Tensor, label_B: Tensor) -> Callable
     return lambda: _timed(both, scores_BC.device)
 
 
+def forward_and_backward(function: Callable[[Tensor], Tensor], x: Tensor, rounds: int) -> tuple[float, float]:
+    """Seconds of each pass of a function whose result is summed; medians over turns."""
+    own = x.detach().clone().requires_grad_()
+    turns = []
+    for _ in range(rounds + 1):
+        result: list[Tensor] = []
+        forward = _timed(lambda result=result: result.append(function(own).sum()), x.device)  # type: ignore[misc]
+        turns.append((forward, _timed(result[0].backward, x.device)))
+        own.grad = None
+    return median(each for each, _ in turns[1:]), median(each for _, each in turns[1:])  # one to warm up
+
+
 def step_without_loss(batch: int, classes: int, dim: int, device: torch.device, rounds: int) -> float:
     """Seconds of a linear head's training step but for the loss: two matrix products and fused Adam."""
     step = bare_step(batch, classes, dim, device)

@@ -24,10 +24,12 @@ from topkbench.errors import UsageError, did_you_mean
 from topkbench.losses._method import Method, one_a_sample
 from topkbench.losses._short_list import short_list
 from topkbench.losses._topk_cross_entropy import TopKCrossEntropy
+from topkbench.losses._topk_svm import SmoothTopKSVM
 from topkbench.ops.scores import at_least_float32, check_scores
 
 __all__ = [
     "Method",
+    "SmoothTopKSVM",
     "TopKCrossEntropy",
     "at_least_float32",
     "canonical",
