@@ -119,7 +119,8 @@ def test_hard_as_the_temperature_falls(method):
     """With the label at rank r the loss tends to −log Σ_{k ≥ r} p_k, or to the 1e-7 that the top-k loss admits."""
     has(method, "temperature")
     p_k = (0.5, 0.0, 0.5)
-    loss = build(method, p_k=p_k, inverse_temperature=1e6, top1_mode="sort", distribution="logistic", m=8)
+    hard = {"inverse_temperature": 1e6, "distribution": "logistic", "alpha": 1e3, "sigma": 1e-3}
+    loss = build(method, p_k=p_k, top1_mode="sort", m=8, **hard)
     logits = torch.arange(float(CLASSES), dtype=torch.float64).expand(CLASSES, -1)
     by_rank = call(loss, logits, torch.arange(CLASSES)).flip(0)  # rank 1 first
     expected = torch.full((CLASSES,), -np.log(1e-7), dtype=torch.float64)

@@ -2,7 +2,6 @@
 
 Change `from difftopk import …` to `from topkbench.difftopk import …`. Nothing here needs torch-sparse; scores may be
 anywhere that `device` names, in any floating point type; what difftopk refused with an assertion is a ValueError.
-SmoothTopKLoss and SmoothHardTopKLoss are not here yet.
 """
 
 import warnings
@@ -14,10 +13,9 @@ from torch import Tensor, nn
 from topkbench import losses
 from topkbench.ops import diffsort, networks, neuralsort, softsort
 from topkbench.ops.relaxation import Relaxation
-from topkbench.ops.scores import require_positive, require_ranks
+from topkbench.ops.scores import require_positive
 
-_NETWORKS = ("bitonic", "odd_even", "splitter_selection")
-_METHODS = (*_NETWORKS, "bitonic__non_sparse", "neuralsort", "softsort", "sinkhorn_sort")
+_METHODS = (*networks.NAMES, "bitonic__non_sparse", "neuralsort", "softsort", "sinkhorn_sort")
 
 
 class TopKCrossEntropyLoss(nn.Module):
@@ -69,7 +67,7 @@ class TopKCrossEntropyLoss(nn.Module):
             "top1_mode": top1_mode,
             "inverse_temperature": self.inverse_temperature,
         }
-        if losses.canonical(diffsort_method) in _NETWORKS:
+        if losses.canonical(diffsort_method) in networks.NAMES:
             if distribution is None:
                 raise ValueError(f"{diffsort_method} needs a distribution, as in distribution='logistic_phi'")
             options |= {"distribution": distribution, "art_lambda": float(art_lambda)}
@@ -127,7 +125,7 @@ class DiffTopkNet(nn.Module):
         self.size, self.k, self.sparse, self.device = size, k, sparse, device
         self.steepness, self.art_lambda, self.distribution = steepness, art_lambda, distribution
         Relaxation(distribution, steepness, art_lambda)  # which refuses what has no meaning
-        self.sorting_network = _network(sorting_network_type, size, k)
+        self.sorting_network = networks.named(sorting_network_type, size, k)
 
     def forward(self, vectors: Tensor) -> tuple[None, Tensor]:
         """[B, size] -> (None, [B, size, k]), the last column rank 1."""
@@ -189,18 +187,65 @@ class SoftSort(nn.Module):
         return _hardened(relaxed) if self.hard else relaxed
 
 
+class _TopKLoss(nn.Module):
+    """The mean of one of Berrada et al. 2018's losses, with margin 1."""
+
+    def __init__(self, method: str, num_classes: int, k: int, tau: float, device: str | torch.device) -> None:
+        super().__init__()
+        self.num_classes, self.k, self.tau, self.device = num_classes, k, tau, device
+        self._loss = losses.load(method, k=int(k), tau=float(tau))
+
+    def forward(self, x: Tensor, y: Tensor) -> Tensor:
+        """[B, num_classes] scores and [B] labels -> []."""
+        _require(x, self.num_classes, self.device)
+        return self._loss(x, y).mean()
+
+
+class SmoothTopKLoss(_TopKLoss):
+    """The mean of `losses.smooth_topk`, with margin 1.
+
+    Args:
+        num_classes: C.
+        k: 1..C − 1.
+        tau: temperature τ > 0.
+        device: where the scores will be.
+
+    Raises:
+        ValueError: an option out of range; it is a `topkbench.errors.UsageError` too.
+
+    >>> SmoothTopKLoss(2, 1)(torch.tensor([[0.0, 1.0]]), torch.tensor([1]))  # log(1 + exp(1 − 1))
+    tensor(0.6931)
+    """
+
+    def __init__(self, num_classes: int, k: int, tau: float = 1, device: str | torch.device = "cpu") -> None:
+        super().__init__("smooth_topk", num_classes, k, tau, device)
+
+
+class SmoothHardTopKLoss(_TopKLoss):
+    """The mean of `losses.smooth_hard_topk`, with margin 1.
+
+    Args:
+        num_classes: C.
+        k: 1..C − 1.
+        tau: temperature τ > 0.
+        device: where the scores will be.
+
+    Raises:
+        ValueError: an option out of range; it is a `topkbench.errors.UsageError` too.
+
+    >>> SmoothHardTopKLoss(2, 1)(torch.tensor([[0.0, 9.0]]), torch.tensor([0]))  # hard: 1 + 9
+    tensor(10.)
+    """
+
+    def __init__(self, num_classes: int, k: int, tau: float = 1, device: str | torch.device = "cpu") -> None:
+        super().__init__("smooth_hard_topk", num_classes, k, tau, device)
+
+
 def _weights(p_k: Sequence[float]) -> tuple[float, ...]:
     """The weights, scaled to a sum of 1 where they miss it by no more than difftopk bears."""
     weights = tuple(float(p) for p in p_k)
     total = sum(weights)
     return tuple(p / total for p in weights) if 0.9999 < total < 1.0001 else weights
-
-
-def _network(kind: str, size: int, k: int) -> networks.Network:
-    if kind not in _NETWORKS:
-        raise ValueError(f"unknown sorting network {kind!r}; one of {', '.join(_NETWORKS)}")
-    require_ranks(k, size)
-    return networks.splitter_selection(size, k) if kind == "splitter_selection" else getattr(networks, kind)(size)
 
 
 def _require(scores: Tensor, size: int, device: str | torch.device) -> None:

@@ -2,21 +2,52 @@
 
 import inspect
 import json
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import typer
+
+from topkbench.cli._command import ManyValues
+from topkbench.errors import UsageError
+
+
+class _WithNetwork(ManyValues):
+    numbers: ClassVar[tuple[str, ...]] = ()
+    names: ClassVar[tuple[str, ...]] = ("--network",)
 
 
 def register(app: typer.Typer) -> None:
     """Add the command to the app."""
-    app.command()(methods)
+    app.command(cls=_WithNetwork)(methods)
 
 
 def methods(
     name: Annotated[str | None, typer.Argument(help="One method, in full.")] = None,
+    network: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME N [K]",
+            help="Draw a comparator network instead: bitonic N, odd_even N, or splitter_selection N K.",
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON document.")] = False,
 ) -> None:
     """List every method: its paper, options, defaults and needs."""
+    if network:
+        _print_network(network, name, as_json)
+    else:
+        _print_methods(name, as_json)
+
+
+def _print_network(words: list[str], name: str | None, as_json: bool) -> None:
+    from topkbench.cli import _networks
+
+    if name:
+        raise UsageError(f"{name} and --network are two things to show; give one of them")
+    found, wires = _networks.build(words)
+    typer.echo(json.dumps(found) if as_json else _networks.draw(found, wires))
+
+
+def _print_methods(name: str | None, as_json: bool) -> None:
     from topkbench import losses
 
     found = [_facts(name)] if name else [_facts(each) for each in losses.names()]

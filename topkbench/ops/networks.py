@@ -4,9 +4,8 @@ A comparator (i, j) moves the smaller of its two values to wire i and the larger
 comparators of one layer touch different wires. After the last layer the largest value lies on wire n − 1.
 """
 
+from collections.abc import Callable
 from functools import lru_cache
-
-from topkbench.ops.scores import require_ranks
 
 Comparator = tuple[int, int]
 Layer = tuple[Comparator, ...]
@@ -67,8 +66,7 @@ def splitter_selection(n: int, k: int) -> Network:
     >>> splitter_selection(3, 1)
     (((0, 2),), ((1, 2),))
     """
-    _require_wires(n)
-    require_ranks(k, n)
+    _require_wires(n, k)
     bound = [0] * n
     free_from = [0] * n  # the first layer in which a wire may be used again
     layers: list[list[Comparator]] = []
@@ -79,9 +77,38 @@ def splitter_selection(n: int, k: int) -> Network:
     return tuple(tuple((n - 1 - loser, n - 1 - winner) for winner, loser in layer) for layer in layers)
 
 
-def _require_wires(n: int) -> None:
+SORTING: dict[str, Callable[[int], Network]] = {"bitonic": bitonic, "odd_even": odd_even}
+"""Networks that sort all of n values."""
+SELECTION: dict[str, Callable[[int, int], Network]] = {"splitter_selection": splitter_selection}
+"""Networks that bring the k largest of n values, in order, to the last k wires."""
+NAMES = (*SORTING, *SELECTION)
+
+
+def named(kind: str, n: int, k: int) -> Network:
+    """A network that brings at least the k largest of `n` values, in order, to the last k wires.
+
+    Args:
+        kind: one of `NAMES`.
+        n: number of wires.
+        k: number of ranks, 1..n; a sorting network is the same for all.
+
+    Raises:
+        ValueError: an unknown name, n < 1, or k out of range.
+
+    >>> named("splitter_selection", 3, 1) == splitter_selection(3, 1)
+    True
+    """
+    if kind not in NAMES:
+        raise ValueError(f"unknown sorting network {kind!r}; one of {', '.join(NAMES)}")
+    _require_wires(n, k)
+    return SORTING[kind](n) if kind in SORTING else SELECTION[kind](n, k)
+
+
+def _require_wires(n: int, k: int = 1) -> None:
     if n < 1:
         raise ValueError(f"n = {n}: a network has at least one wire")
+    if not 1 <= k <= n:
+        raise ValueError(f"k = {k} is not between 1 and the {n} wires")
 
 
 def _bitonic_power_of_two(n: int) -> Network:

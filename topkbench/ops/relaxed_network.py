@@ -1,22 +1,20 @@
 """Scores and weights carried through a relaxed comparator network, with the gradient worked out by hand.
 
 A comparator (i, j) with the gap d = x_j − x_i leaves F(d) x_i + F(−d) x_j on wire i and F(−d) x_i + F(d) x_j on wire j.
-A layer gathers its low wires, its high wires and the idle ones, and changes the first two in place; what the backward
-pass has to keep are the gaps.
+A layer gathers its low wires, its high wires and the idle ones (`ops.wiring`), and changes the first two in place; what
+the backward pass has to keep are the gaps.
 
 Legend: M wires, N samples, R weights a sample, P comparators of a layer, K wires at the end, L live wires.
 """
-
-from dataclasses import dataclass
-from functools import lru_cache
 
 import torch
 from torch import Tensor
 from torch.autograd.function import FunctionCtx
 
 from topkbench.ops.first_order import require_first_order
-from topkbench.ops.networks import Comparator, Network
+from topkbench.ops.networks import Network
 from topkbench.ops.relaxation import Relaxation
+from topkbench.ops.wiring import Wiring, lay_out
 
 
 def carry(scores_NM: Tensor, weights_MRN: Tensor, network: Network, k: int, relaxation: Relaxation) -> Tensor:
@@ -35,70 +33,8 @@ def carry(scores_NM: Tensor, weights_MRN: Tensor, network: Network, k: int, rela
     Raises:
         ValueError: the network has not as many wires as there are scores.
     """
-    wiring = _wire(network, scores_NM.shape[1], k, scores_NM.device)
+    wiring = lay_out(network, scores_NM.shape[1], k, scores_NM.device)
     return _Carry.apply(scores_NM, weights_MRN, wiring, relaxation)  # type: ignore[no-any-return,no-untyped-call]
-
-
-@dataclass(frozen=True)
-class _Layer:
-    """Where a layer finds its wires. It lays them out anew: P lows, P highs, and those that only a later layer needs.
-
-    Attributes:
-        pairs: P.
-        reads: [L], the row of each of its wires in the layout before it.
-        readers: [L before + 1], the row of each wire before it in its own layout; the last, of zeros, for wires that
-            nobody reads and for the zeros before it.
-    """
-
-    pairs: int
-    reads: Tensor
-    readers: Tensor
-
-
-@dataclass(frozen=True)
-class _Wiring:
-    """A network without the comparators that no output depends on.
-
-    Attributes:
-        layers: in order.
-        outputs: [K], the rows of the top wires in the last layout, the top wire first.
-        last: rows of the last layout.
-    """
-
-    layers: tuple[_Layer, ...]
-    outputs: Tensor
-    last: int
-
-
-@lru_cache(maxsize=64)
-@torch.inference_mode(False)  # what is cached under it could not be trained with later
-def _wire(network: Network, m: int, k: int, device: torch.device) -> _Wiring:
-    wires_of_all = 1 + max((wire for layer in network for pair in layer for wire in pair), default=m - 1)
-    if wires_of_all != m:
-        raise ValueError(f"the network is for {wires_of_all} scores, but there are {m}; build it for {m}")
-    row = {wire: wire for wire in range(m)}  # the row of each wire in the layout
-    layers = []
-    for pairs, needed in _that_matter(network, range(m - k, m)):
-        wires = [i for i, _ in pairs] + [j for _, j in pairs]
-        wires += sorted(needed.difference(wires))
-        reads = [row[wire] for wire in wires]
-        before, row = row, {wire: at for at, wire in enumerate(wires)}
-        readers = [row.get(wire, len(wires)) for wire in before] + [len(wires)]
-        layers.append(_Layer(len(pairs), *(torch.tensor(rows, device=device) for rows in (reads, readers))))
-    outputs = torch.tensor([row[wire] for wire in reversed(range(m - k, m))], device=device)
-    return _Wiring(tuple(layers), outputs, len(row))
-
-
-def _that_matter(network: Network, outputs: range) -> list[tuple[list[Comparator], set[int]]]:
-    """The comparators on which an output depends, layer by layer, and the wires that are needed after each."""
-    needed = set(outputs)
-    layers = []
-    for layer in reversed(network):
-        kept = [pair for pair in layer if not needed.isdisjoint(pair)]
-        if kept:
-            layers.append((kept, set(needed)))
-        needed.update(wire for pair in kept for wire in pair)
-    return layers[::-1]
 
 
 class _Carry(torch.autograd.Function):
@@ -110,7 +46,7 @@ class _Carry(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: FunctionCtx, scores_NM: Tensor, weights_MRN: Tensor, wiring: _Wiring, relaxation: Relaxation
+        ctx: FunctionCtx, scores_NM: Tensor, weights_MRN: Tensor, wiring: Wiring, relaxation: Relaxation
     ) -> Tensor:
         m, r, n = weights_MRN.shape
         rows_LRN = weights_MRN.new_empty(m, 1 + r, n, dtype=torch.float64)
@@ -135,7 +71,7 @@ class _Carry(torch.autograd.Function):
     @staticmethod
     def backward(ctx: FunctionCtx, gradient_KRN: Tensor) -> tuple[Tensor, None, None, None]:
         require_first_order()
-        wiring: _Wiring = ctx.wiring  # type: ignore[attr-defined]
+        wiring: Wiring = ctx.wiring  # type: ignore[attr-defined]
         gaps_PRN, *swaps = ctx.saved_tensors  # type: ignore[attr-defined]
         # How much more is exchanged as the gap of the scores grows: F′ times each gap, of scores and of weights.
         slope_times_gap_PRN = gaps_PRN * ctx.relaxation.slope(gaps_PRN[:, :1].to(gradient_KRN.dtype))  # type: ignore[attr-defined]
@@ -155,5 +91,5 @@ class _Carry(torch.autograd.Function):
         return rows_LRN[:-1, 0].mT.to(ctx.dtype), None, None, None  # type: ignore[attr-defined]
 
 
-def _by_layer(rows_PRN: Tensor, wiring: _Wiring) -> tuple[Tensor, ...]:
+def _by_layer(rows_PRN: Tensor, wiring: Wiring) -> tuple[Tensor, ...]:
     return torch.split(rows_PRN, [layer.pairs for layer in wiring.layers])
