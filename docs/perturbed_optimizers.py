@@ -1,6 +1,6 @@
 """Draw docs/perturbed-optimizers.svg: how the shortest path through a grid learns to take another edge.
 
-    pip install matplotlib
+    pip install -e '.[plot]'
     python docs/perturbed_optimizers.py
 
 Nine nodes, 3 × 3; paths lead from the upper left to the lower right, to the right or down at every node. An edge's

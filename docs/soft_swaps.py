@@ -1,6 +1,6 @@
 """Draw docs/soft-swaps.svg: how far a soft sort lies from the true one.
 
-    pip install matplotlib
+    pip install -e '.[plot]'
     python docs/soft_swaps.py
 
 As in the error analysis of johnhw/differentiable_sorting: vectors of 2 to 512 numbers, uniform between 0 and r, for r

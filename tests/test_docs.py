@@ -1,4 +1,4 @@
-"""The examples in README.md and CONTRIBUTING.md do what the pages say."""
+"""The examples in README.md, CONTRIBUTING.md and docs/ do what the pages say."""
 
 import doctest
 import re
@@ -60,3 +60,12 @@ def test_the_readmes_library_examples_run():
     ranks = names["ranks"]
     assert isinstance(ranks, torch.Tensor)
     assert ranks.shape == (4, 3)
+
+
+@pytest.mark.parametrize("page", sorted(path.name for path in (ROOT / "docs").glob("*.md")))
+def test_the_guides_examples_run_each_alone(page):
+    blocks = python_blocks(f"docs/{page}")
+    assert blocks
+    for code in blocks:
+        torch.manual_seed(0)
+        exec(code, {})  # our own page; what it claims it asserts
