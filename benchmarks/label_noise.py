@@ -2,9 +2,9 @@
 
     python benchmarks/label_noise.py data/wordnet826.h5 --results /tmp/noise --seeds 5
 
-Trains softmax_cross_entropy and smooth_topk with each share of redrawn training labels, on several seeds, by the options
-that they take there by themselves, and prints the test accuracies as a table of mean ± standard deviation. What is
-done already in --results is only read.
+Trains softmax_cross_entropy and smooth_topk with each share of redrawn training labels, on several seeds, by the
+options that they take there by themselves, and prints the test accuracies as a table of mean ± standard deviation.
+What is done already in --results is only read.
 """
 
 import argparse
