@@ -211,6 +211,14 @@ def test_nan_is_not_hidden_and_stays_in_its_row(method):
 
 
 @pytest.mark.parametrize("method", METHODS)
+def test_the_nan_of_another_class_is_not_hidden(method):
+    logits, target = sample(4)
+    logits[2, (target[2] + 1) % CLASSES] = torch.nan
+    values = call(build(method), logits, target)
+    assert values[2].isnan()
+
+
+@pytest.mark.parametrize("method", METHODS)
 def test_trains_after_a_use_in_inference_mode(method):
     loss = build(
         method, m=11, p_k=(0.3, 0.3, 0.4) if method != "softmax_cross_entropy" else (1.0,)

@@ -96,12 +96,16 @@ def test_only_the_training_labels_are_noisy(blobs):
     assert not torch.equal(parts(blobs, label_noise=0.8, seed=1)["train"].labels, noisy["train"].labels)
 
 
-def test_fewer_rows_than_a_batch(long_tailed):
-    """Settings, which do not know the classes' sizes, let 10 · 4 rows pass: 1 + 1 + 2 + 3 + 6 · 4 there are."""
-    with pytest.raises(UsageError, match="--batch-size 11 exceeds the 10 rows"):
-        parts(long_tailed, train_per_class=1, batch_size=11)
-    with pytest.raises(UsageError, match="--batch-size 40: there are 31 rows to train on; give that many or fewer"):
-        parts(long_tailed, train_per_class=4, valid_size=10, batch_size=40)
+def test_a_batch_is_bounded_by_the_rows_that_there_are(long_tailed, with_valid):
+    """1 + 1 + 1 + 2 + 3 + 5 · 4 rows, of the classes whose validation has 0, 1, 2, 2 … of them."""
+    data = open_store(long_tailed)
+    subset = {"train_per_class": 4, "valid_size": 20}
+    found = settings.resolve("softmax_cross_entropy", subset, train.facts(data)).protocol
+    assert found.batch_size == len(parts(long_tailed, **subset)["train"].index) == 28
+    with pytest.raises(UsageError, match="--batch-size 29 exceeds the 28 rows"):
+        parts(long_tailed, batch_size=29, **subset)
+    own = settings.resolve("softmax_cross_entropy", {"train_per_class": 4}, train.facts(open_store(with_valid)))
+    assert own.protocol.batch_size == 24
 
 
 def test_labels_out_of_range_are_damage(blobs):

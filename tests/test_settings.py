@@ -5,8 +5,8 @@ import pytest
 from topkbench import settings
 from topkbench.errors import UsageError
 
-DEMO = {"n_train": 5000, "n_classes": 100, "dim": 16}
-IMAGENET = {"n_train": 1_281_167, "n_classes": 1000, "dim": 2048}
+DEMO = {"n_train": 5000, "n_classes": 100, "dim": 16, "class_rows": [50] * 100}
+IMAGENET = {"n_train": 1_281_167, "n_classes": 1000, "dim": 2048, "class_rows": [1281] * 1000}
 IMAGENET_21K = {"n_train": 11_060_223, "n_classes": 10_450, "dim": 2048}
 
 
@@ -194,7 +194,7 @@ def test_p_k_says_k():
 
 
 def test_subsets_bound_the_batch():
-    facts = {"n_train": 300, "n_classes": 8, "dim": 4}
+    facts = {"n_train": 300, "n_classes": 8, "dim": 4, "class_rows": [37] * 7 + [41]}
     found = settings.resolve("bitonic", {"train_per_class": 4}, facts)
     assert (found.protocol.batch_size, found.origin["batch_size"]) == (32, "data")
     assert settings.resolve("bitonic", {"train_fraction": 0.1}, facts).protocol.batch_size == 8 * 4
@@ -214,6 +214,12 @@ def test_berradas_experiments():
     found = settings.resolve("smooth_hard_topk", {"train_per_class": 64}, IMAGENET, preset="smooth-topk/subsets")
     assert (found.loss.tau, found.protocol.nloglr, found.protocol.weight_decay) == (0.1, 0.0, 2.5e-5)
     assert (found.protocol.train_per_class, found.protocol.lr_steps) == (64, (31, 61, 91))
+    half = settings.resolve(
+        "smooth_hard_topk", {"train_fraction": 0.5}, IMAGENET, preset="smooth-topk/subsets"
+    ).protocol
+    assert (half.train_per_class, half.train_fraction) == (None, 0.5)
+    whole = settings.resolve("bitonic", {"train_per_class": "none"}, IMAGENET).protocol
+    assert whole.train_per_class is None
 
 
 def test_what_is_left_alone_changes_no_identity():

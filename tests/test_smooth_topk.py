@@ -96,6 +96,18 @@ def test_finite_at_every_scale(method, scale, tau, classes, k):
     assert gradient.isfinite().all()
 
 
+@pytest.mark.parametrize("method", plain.SVMS)
+@pytest.mark.parametrize("k", [1, 2, 3])
+def test_infinite_scores_of_other_classes_and_the_order_of_classes(method, k):
+    """−∞ is as good as −1e12, wherever the class stands."""
+    scores = torch.tensor([1.0, -torch.inf, 2.0, 3.0, -torch.inf], dtype=torch.float64)
+    loss = losses.load(method, k=k)
+    expected = loss(scores.clamp(min=-1e12).unsqueeze(0), torch.tensor([0]))
+    for shift in range(5):
+        value = loss(scores.roll(shift).unsqueeze(0), torch.tensor([shift]))
+        torch.testing.assert_close(value, expected)
+
+
 @pytest.mark.long
 def test_finite_at_the_largest_size():
     logits, target = draw(4, 10_450, 1e4)

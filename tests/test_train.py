@@ -132,7 +132,10 @@ def test_a_stack_of_unlike_losses_and_rates_trains_each_as_alone(blobs):
         base = {**QUICK, "device": "cpu", "residency": "ram", "precision": "float64"}
         return [settings.resolve(m, {**base, "nloglr": rate}, train.facts(store)) for m, rate in runs]
 
-    wanted = [("softmax_cross_entropy", 2.0), ("softmax_cross_entropy", 3.0), ("splitter_selection", 3.0)]
+    wanted = [
+        ("softmax_cross_entropy", 2.0), ("softmax_cross_entropy", 3.0), ("splitter_selection", 3.0),
+        ("perturbed_topk", 2.0), ("perturbed_topk", 3.0), ("fenchel_young", 3.0),
+    ]  # fmt: skip
     together = train.build(store, members(*wanted))
     together.train(silent)
     for at, one in enumerate(wanted):

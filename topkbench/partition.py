@@ -36,16 +36,13 @@ def parts(store: Store, shared: Protocol, generator: torch.Generator) -> dict[st
         generator: the run's stream; nothing is drawn from it where the data bring their own validation split.
 
     Raises:
-        UsageError: the data have no test split, or fewer rows to train on than a batch.
+        UsageError: the data have no test split.
         DataError: a label is out of range, which prepare has refused: the file has changed since.
     """
     if "test" not in store.splits:
         raise UsageError(f"{store.path} has no test split; prepare its dump again with --test-fraction .1")
     label_N = _labels(store, "train")
     valid, train_index = _split(store, label_N, shared, generator)
-    if len(train_index) < shared.batch_size:
-        rows = f"there are {len(train_index)} rows to train on"
-        raise UsageError(f"--batch-size {shared.batch_size}: {rows}; give that many or fewer")
     return {
         "train": Part("train", train_index, _with_noise(label_N, store.n_classes, shared)),
         "valid": valid,

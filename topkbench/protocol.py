@@ -7,7 +7,8 @@ Legend: N rows, n rows of a part, C classes.
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -39,7 +40,7 @@ def split(rows: int, valid_size: int, generator: torch.Generator) -> tuple[Tenso
     return order[:valid_size], order[valid_size:]
 
 
-def rows_per_class(train_per_class: int | None, train_fraction: float | None, facts: Mapping[str, int]) -> int | None:
+def rows_per_class(train_per_class: int | None, train_fraction: float | None, facts: Mapping[str, Any]) -> int | None:
     """How many training rows a balanced subset keeps of each class; None where there is to be no subset.
 
     A fraction is of the average class: F · N / C of N rows and C classes, rounded, at least 1.
@@ -48,8 +49,23 @@ def rows_per_class(train_per_class: int | None, train_fraction: float | None, fa
     641
     """
     if train_fraction is not None:
-        return max(1, round(train_fraction * facts["n_train"] / facts["n_classes"]))
+        average: float = facts["n_train"] / facts["n_classes"]
+        return max(1, round(train_fraction * average))
     return train_per_class
+
+
+def balanced_rows(class_rows: Sequence[int], valid_size: int, per_class: int) -> int:
+    """How many rows `balanced_split` leaves to train on, of classes of these sizes.
+
+    >>> balanced_rows([1, 2, 9], valid_size=6, per_class=4)  # 1, 1 and 4, beside 0, 1 and 2 for validation
+    6
+    """
+    quota = _valid_quota(valid_size, len(class_rows))
+    return sum(min(per_class, rows - max(0, min(quota, rows - 1))) for rows in class_rows)
+
+
+def _valid_quota(valid_size: int, classes: int) -> int:
+    return max(1, valid_size // classes)
 
 
 def balanced_split(
@@ -68,7 +84,7 @@ def balanced_split(
         generator: the run's stream, from which one permutation is drawn, as by `split`.
     """
     order = torch.randperm(len(label_N), generator=generator)
-    quota_C = (torch.bincount(label_N, minlength=classes) - 1).clamp(0, max(1, valid_size // classes))
+    quota_C = (torch.bincount(label_N, minlength=classes) - 1).clamp(0, _valid_quota(valid_size, classes))
     is_valid = _first_of_each_class(label_N[order], quota_C)
     return order[is_valid], balanced(order[~is_valid], label_N, classes, per_class)
 

@@ -62,14 +62,15 @@ class Settings:
 
 
 def resolve(
-    method: str | None, chosen: Mapping[str, Any], facts: Mapping[str, int], preset: str | None = None
+    method: str | None, chosen: Mapping[str, Any], facts: Mapping[str, Any], preset: str | None = None
 ) -> Settings:
     """Resolve every option of a run.
 
     Args:
         method: a name, an alias or a file; None leaves it to the preset.
         chosen: what the user gave, by option name, of the protocol and of the method alike.
-        facts: n_train, n_classes and dim of the data, and n_valid where they bring a validation split of their own.
+        facts: of the data n_train, n_classes, dim and class_rows, the training rows of each class, and n_valid where
+            they bring a validation split of their own.
         preset: NAME/SECTION.
 
     Raises:
@@ -109,7 +110,9 @@ def _with_preset(method: str | None, chosen: Mapping[str, Any], preset: str) -> 
         raise UsageError(f"preset {preset} is of topkbench's own methods; leave out --preset or {method}")
     if method and method not in presets.methods(preset):  # an alias, or nonsense
         method = losses.canonical(method)
-    line = presets.one_line(preset, method, chosen)
+    # A fraction says how many rows of each class; the preset need not.
+    closed = {"train_per_class": None} if "train_fraction" in chosen else {}
+    line = presets.one_line(preset, method, {**closed, **chosen})
     named = line.pop("method")
     return named, line
 
@@ -170,7 +173,7 @@ def _plain(value: Any) -> Any:
     return None if value == "none" else value
 
 
-def _fit(values: dict[str, Any], origin: dict[str, str], facts: Mapping[str, int]) -> None:
+def _fit(values: dict[str, Any], origin: dict[str, str], facts: Mapping[str, Any]) -> None:
     """Complete and bound what depends on the data's size; only what the user gave is refused rather than bounded."""
     if "n_valid" in facts:
         if "valid_size" in values:
@@ -185,7 +188,14 @@ def _fit(values: dict[str, Any], origin: dict[str, str], facts: Mapping[str, int
     if rows < 1:
         raise UsageError(f"--valid-size {values['valid_size']} leaves nothing of {facts['n_train']} rows to train on")
     per_class = protocol.rows_per_class(values["train_per_class"], values["train_fraction"], facts)
-    rows = rows if per_class is None else min(rows, per_class * facts["n_classes"])
+    if per_class is not None:
+        class_rows = facts["class_rows"]
+        own_valid = "n_valid" in facts
+        rows = (
+            sum(min(per_class, each) for each in class_rows)
+            if own_valid
+            else protocol.balanced_rows(class_rows, values["valid_size"], per_class)
+        )
     _bound("batch_size", rows, "rows to train on", values, origin)
     _bound("m", facts["n_classes"], "classes", values, origin)
     if (k := len(values.get("p_k", ()))) > facts["n_classes"]:

@@ -5,7 +5,7 @@ Legend: H stacked heads, B batch, C classes.
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from math import isfinite
 from typing import Any
@@ -46,6 +46,26 @@ class Run:
     error: str | None = None
 
 
+@dataclass(frozen=True)
+class _Group:
+    """Neighbouring heads of one loss, which are computed together.
+
+    Attributes:
+        loss: theirs.
+        heads: how many.
+        generator: of the method's own noise; heads that draw from it are groups of one.
+    """
+
+    loss: Method
+    heads: int
+    generator: torch.Generator
+
+    def losses(self, scores_HBC: Tensor, y_B: Tensor, problem: Problem) -> Tensor:
+        """The mean loss of each head, [H]."""
+        samples_HB = one_a_sample(self.loss, scores_HBC, y_B.expand(self.heads, -1), problem)
+        return samples_HB.mean(-1) + self.loss.regulariser(problem)
+
+
 class Stack:
     """H runs that share data, split, batch order and head, and differ in their losses and learning rates.
 
@@ -69,6 +89,7 @@ class Stack:
     ) -> None:
         self.runs = [Run(s.loss) for s in settings]
         self._shared = settings[0].protocol
+        self._groups = list(_groups([s.loss for s in settings], self._shared.seed, device))
         self.splits = splits
         self._problem = problem
         self._generator = generator
@@ -123,16 +144,16 @@ class Stack:
         self._steps_summed += 1
 
     def _losses(self, scores_HBC: Tensor, y_B: Tensor) -> Tensor:
-        """Each head's mean loss, [H]; neighbours of one loss are computed together."""
+        """Each head's mean loss, [H]."""
         state = self.head.state(self._problem)
-        groups = [(loss, len(list(runs))) for loss, runs in groupby(run.loss for run in self.runs)]
         # Splitting costs a copy of the scores' gradient, which a stack of one loss need not pay.
-        parts = torch.split(scores_HBC, [heads for _, heads in groups]) if len(groups) > 1 else (scores_HBC,)
+        alone = len(self._groups) == 1
+        parts = (scores_HBC,) if alone else torch.split(scores_HBC, [group.heads for group in self._groups])
         losses = [
-            one_a_sample(loss, part_HBC, y_B.expand(heads, -1), state).mean(-1) + loss.regulariser(state)
-            for (loss, heads), part_HBC in zip(groups, parts, strict=True)
+            group.losses(part_HBC, y_B, replace(state, generator=group.generator))
+            for group, part_HBC in zip(self._groups, parts, strict=True)
         ]
-        return torch.cat(losses) if len(groups) > 1 else losses[0]
+        return losses[0] if alone else torch.cat(losses)
 
     def _evaluate(self, epoch: int, step: int) -> None:
         losses = self._mean_losses()
@@ -178,6 +199,13 @@ class Stack:
         for x_BD, y_B in rows.in_order(max(1, _EVALUATION_BYTES // self._row_bytes)):
             yield self.head(x_BD), y_B
         self.head.train()
+
+
+def _groups(losses: Sequence[Method], seed: int, device: torch.device) -> Iterator[_Group]:
+    for loss, equal in groupby(losses):
+        count = len(list(equal))
+        for heads in [1] * count if loss.draws_noise else [count]:
+            yield _Group(loss, heads, protocol.noise(seed, "method", device))
 
 
 def _record(run: Run, evaluation: Evaluation, loss: float) -> None:

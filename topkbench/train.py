@@ -69,9 +69,11 @@ def train(
     return _train_anew(store, results, resolved, run_id, progress)
 
 
-def facts(store: Store) -> dict[str, int]:
-    """What the settings may depend on: the sizes of a data set."""
-    sizes = {"n_train": len(store.splits["train"].labels), "n_classes": store.n_classes, "dim": store.dim}
+def facts(store: Store) -> dict[str, Any]:
+    """What the settings may depend on: the sizes of a data set and of its classes."""
+    labels = np.asarray(store.splits["train"].labels)
+    class_rows = np.bincount(labels[labels >= 0], minlength=store.n_classes).tolist()
+    sizes = {"n_train": len(labels), "n_classes": store.n_classes, "dim": store.dim, "class_rows": class_rows}
     own = {"n_valid": len(store.splits["valid"].labels)} if "valid" in store.splits else {}
     return sizes | own
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from tests import plain
-from topkbench.ops.polynomials import log_esf
+from topkbench.ops.polynomials import log_esf, log_ratio
 
 
 def draw(*shape: int, scale: float = 1.0, seed: int = 0) -> torch.Tensor:
@@ -72,7 +72,36 @@ def test_infinities_and_shapes():
     assert log_esf(torch.zeros(0, 7), 3).shape == (0, 4)
     assert log_esf(torch.zeros(2, 3, 7), 3).shape == (2, 3, 4)
     assert log_esf(torch.zeros(7, dtype=torch.bfloat16), 3).dtype == torch.float32
-    assert log_esf(torch.zeros(7), 3, dtype=torch.float64).dtype == torch.float64
+
+
+def test_the_ratio_keeps_differences_of_large_scores():
+    """Four equal scores, whatever they are: e_2 / e_1 = 6 / 4 about them."""
+    for score in (0.0, 1e4, -1e17, math.inf):
+        x = torch.full((4,), score).requires_grad_()
+        ratio = log_ratio(x, torch.tensor(score), 2, tau=1e-3)
+        assert ratio.item() == pytest.approx(math.log(1.5))
+        ratio.backward()
+        assert x.grad.isfinite().all()
+    x, y = draw(5, 9), draw(5, seed=1)
+    logs = log_esf(x, 4, 0.5)
+    torch.testing.assert_close(log_ratio(x, y, 4, 0.5), logs[:, 4] - logs[:, 3] - y / 0.5)
+
+
+@pytest.mark.parametrize("k", [1, 500, 1000])
+def test_any_degree_of_a_thousand(k):
+    logs = log_esf(torch.zeros(1000), k).double()
+    expected = math.lgamma(1001) - math.lgamma(k + 1) - math.lgamma(1001 - k)
+    assert logs[k].item() == pytest.approx(expected, rel=1e-5, abs=1e-5)
+
+
+def test_too_many_subsets_are_refused_with_the_largest_degree():
+    with pytest.raises(
+        ValueError, match="k = 131: 10450 scores have too many subsets of that size; give k = 130 or fewer"
+    ):
+        log_esf(torch.zeros(10_450), 131)
+    assert log_esf(torch.full((10_450,), 0.1), 130).isfinite().all()
+    with pytest.raises(ValueError, match="k = 4 is not between 1 and the 3 scores"):
+        log_ratio(torch.zeros(3), torch.tensor(0.0), 4)
 
 
 @pytest.mark.parametrize(

@@ -67,7 +67,7 @@ def _facts(name: str) -> dict[str, Any]:
         "method": losses.canonical(name),
         "aliases": list(loss.aliases),
         "paper": loss.paper,
-        "options": losses.options(name),
+        "options": {**losses.options(name), **losses.with_alias_options(name, {})},
         "choices": loss.choices,
         "head": loss.head,
         "needs": list(loss.needs),

@@ -67,7 +67,12 @@ def train(
     ] = None,
     valid_size: Annotated[int | None, Option(help="Training rows kept apart for validation.")] = None,
     train_per_class: Annotated[
-        int | None, Option(help="Training rows to keep of each class; validation is balanced then, too.")
+        Any,
+        Option(
+            parser=_count_or_none,
+            metavar="INTEGER|none",
+            help="Training rows to keep of each class; validation is balanced then, too.",
+        ),
     ] = None,
     train_fraction: Annotated[float | None, Option(help="The same, as a share of the average class.")] = None,
     label_noise: Annotated[

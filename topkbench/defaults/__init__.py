@@ -15,7 +15,7 @@ PROTOCOL = "protocol"
 """The file that holds for every data set."""
 
 
-def layers(method: str | None, facts: Mapping[str, int]) -> list[tuple[str, dict[str, Any]]]:
+def layers(method: str | None, facts: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]]:
     """Where a method's defaults come from, the weakest first: (origin, options).
 
     Args:
@@ -33,7 +33,7 @@ def layers(method: str | None, facts: Mapping[str, int]) -> list[tuple[str, dict
     ]
 
 
-def _matches(table: Mapping[str, Any], facts: Mapping[str, int]) -> bool:
+def _matches(table: Mapping[str, Any], facts: Mapping[str, Any]) -> bool:
     return "match" in table and all(facts[fact] == value for fact, value in table["match"].items())
 
 

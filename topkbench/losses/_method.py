@@ -23,6 +23,8 @@ class Method:
     """The head that it wants."""
     needs: ClassVar[tuple[str, ...]] = ()
     """The fields of `Problem` that it cannot do without."""
+    draws_noise: ClassVar[bool] = False
+    """Whether it draws from the problem's generator: then each head of a stack has one of its own."""
     choices: ClassVar[dict[str, tuple[str, ...]]] = {}
     """The values of options that take one of a few words."""
     lacks: ClassVar[dict[str, str]] = {}

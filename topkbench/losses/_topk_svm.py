@@ -9,14 +9,14 @@ where e_d is the d-th elementary symmetric polynomial of the exp(s_j / (kτ)), j
 """
 
 from dataclasses import dataclass
-from math import inf
+from math import inf, nan
 from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from topkbench.losses._method import Method
-from topkbench.ops.polynomials import log_esf
+from topkbench.ops.polynomials import log_ratio
 from topkbench.ops.scores import at_least_float32, check_scores, finite, require_positive
 from topkbench.ops.selection import largest
 
@@ -56,9 +56,11 @@ class TopKSVM(Method):
 
     def hard(self, scores_BC: Tensor, label_B: Tensor) -> Tensor:
         """The hard loss, [...]."""
-        kth_B1 = largest(_others(scores_BC.detach(), label_B), self.k).indices[..., -1:]
-        kth_B = finite(scores_BC.gather(-1, kth_B1)).squeeze(-1)
-        return (self.alpha + (kth_B - _own(scores_BC, label_B)) / self.k).relu()
+        others_BC = _others(scores_BC, label_B)
+        best_BK, index_BK = largest(others_BC.detach(), self.k)
+        kth_B = finite(others_BC.gather(-1, index_BK[..., -1:])).squeeze(-1)
+        losses_B = (self.alpha + (kth_B - _own(scores_BC, label_B)) / self.k).relu()
+        return losses_B.masked_fill(best_BK[..., 0].isnan(), nan)  # which counts as the largest, and is not the k-th
 
 
 @dataclass(frozen=True)
@@ -79,11 +81,9 @@ class SmoothTopKSVM(TopKSVM):
 
     def smooth(self, scores_BC: Tensor, label_B: Tensor) -> Tensor:
         """The smooth loss, [...]; in float64 inside."""
-        tau = self.k * self.tau
-        logs_BD = log_esf(_others(scores_BC, label_B), self.k, tau, torch.float64)
-        log_ratio_B = logs_BD[..., -1] - logs_BD[..., -2] - _own(scores_BC, label_B).double() / tau
-        losses_B = torch.logaddexp(self.alpha / self.tau + log_ratio_B, torch.zeros_like(log_ratio_B))
-        return (self.tau * losses_B).to(scores_BC.dtype)
+        others_BC, own_B = _others(scores_BC, label_B), _own(scores_BC, label_B)
+        excess_B = self.alpha / self.tau + log_ratio(others_BC, own_B, self.k, self.k * self.tau)
+        return (self.tau * torch.logaddexp(excess_B, torch.zeros_like(excess_B))).to(scores_BC.dtype)
 
 
 def _others(scores_BC: Tensor, label_B: Tensor) -> Tensor:

@@ -44,6 +44,7 @@ class Loss(Method):
     """
 
     paper: ClassVar[str] = "Berthet et al. 2020"
+    draws_noise: ClassVar[bool] = True
     choices: ClassVar[dict[str, tuple[str, ...]]] = {"noise": NOISES}
     lacks: ClassVar[dict[str, str]] = {
         "sample independence": "a sample's noise depends on its place in the batch",

@@ -24,6 +24,9 @@ class Loss(TopKCrossEntropy):
 
     It reaches at least 60 % top-1 and 83 % top-5 on the demo set.
 
+    The shares and their gradient are without bias; the logarithm of a share is not: it is too large by O(1 / n) for n
+    samples, which tells where the share is small.
+
     Attributes:
         sigma: σ > 0, the scale of the noise, in units of the scores.
         num_samples: samples of the noise for each sample of the batch, ≥ 1.
@@ -35,9 +38,10 @@ class Loss(TopKCrossEntropy):
     """
 
     paper: ClassVar[str] = "Berthet et al. 2020"
+    draws_noise: ClassVar[bool] = True
     choices: ClassVar[dict[str, tuple[str, ...]]] = {**TopKCrossEntropy.choices, "noise": NOISES}
     lacks: ClassVar[dict[str, str]] = {
-        "gradient": "it is an estimate, right in the mean alone",
+        "gradient": "it is an estimate: of the ranks without bias, of the logarithm off by O(1 / num_samples)",
         "sample independence": "a sample's noise depends on its place in the batch",
         "stacked heads": "a head's noise depends on its place in the stack",
         "temperature": "it is sigma",
