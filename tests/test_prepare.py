@@ -264,6 +264,89 @@ def test_a_known_data_set_is_guessed_with_a_note(make):
     assert any("classes have no training rows" in line for line in notes)
 
 
+# ---- hierarchies
+
+TREE = "0,low\n1,low\n2,high\n3,high\n4,high\nlow,all\nhigh,all\n"
+
+
+@pytest.fixture
+def tree(tmp_path):
+    (tmp_path / "tree.csv").write_text(TREE)
+    return Options(hierarchy=str(tmp_path / "tree.csv"))
+
+
+def test_a_parents_file_is_stored(make, tree):
+    found = make(options=tree)
+    assert found.parents == [tuple(line.split(",")) for line in TREE.split()]
+    assert found.distances is None
+    assert describe(found.path)["hierarchy"] == {
+        "nodes": 8,
+        "edges": 7,
+        "depth": 2,
+        "classes_above_others": 0,
+        "distance": {"min": 2, "mean": 3.2, "max": 4},
+    }
+
+
+def test_a_distance_file_is_stored(tmp_path, make):
+    distances = np.abs(np.subtract.outer(np.arange(CLASSES), np.arange(CLASSES))) / 2
+    np.save(tmp_path / "apart.npy", distances)
+    found = make(options=Options(hierarchy=str(tmp_path / "apart.npy")))
+    assert found.parents is None
+    np.testing.assert_array_equal(found.distances, distances)
+    store.verify(found.path)
+    assert describe(found.path)["hierarchy"] == {"distance": {"min": 0.5, "mean": 1.0, "max": 2.0}}
+
+
+def test_a_hierarchy_changes_neither_the_data_nor_the_recipe_of_stores_without(tmp_path, make, tree):
+    plain = make()
+    assert describe(plain.path)["hierarchy"] == {}
+    assert "hierarchy" not in plain.attributes["recipe"]  # as in stores that were made before there were any
+    paths = [tmp_path / "dump.npz"], tmp_path / "dump.h5"
+    with pytest.raises(UsageError, match="with other options"):
+        prepare(*paths, tree)
+    assert prepare(*paths, tree, overwrite=True).checksum == plain.checksum
+    notes = []
+    prepare(*paths, tree, note=notes.append)
+    assert "already prepared" in notes[0]
+    Path(tree.hierarchy).write_text(TREE.replace("2,high", "2,low"))
+    with pytest.raises(UsageError, match="of other files"):
+        prepare(*paths, tree)
+
+
+def test_known_classes_need_no_hierarchy(make):
+    ids = ["n02113978", "n01322604", "n02084071", "n02121808", "n02123159"]  # two dogs, the dog, two cats
+    found = make({"class_ids": np.array(ids)})
+    assert (found.parents, found.distances) == (None, None)
+    figures = describe(found.path)["hierarchy"]
+    assert figures["classes_above_others"] == 2
+    assert figures["distance"]["min"] == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (TREE.replace("all", "low"), "line 6: 'low' with parent 'low' is part of a circle"),
+        (TREE.replace("4,high\n", ""), r"1 of 5 classes are in no line, the first is '4' \(label 4\)"),
+        ("0,1,2,3,x\n" * 5, "1 of 5 classes are in no line"),
+        ("0,1,1,1,1\n" * 5, "row 0, column 2|row 1, column 1|row 0, column 1"),
+    ],
+)
+def test_hierarchies_that_are_wrong(tmp_path, make, tree, text, message):
+    Path(tree.hierarchy).write_text(text)
+    with pytest.raises(DataError, match=message):
+        make(options=tree)
+    assert leftovers(tmp_path) == []
+
+
+def test_distances_kept_beside_a_store_are_no_dump(data):
+    prepare(*plan([], None, print, data)[0])
+    np.savez(data / "a.hierarchy.npz", checksum="", distances=np.zeros((5, 5)))
+    notes = []
+    assert [job.out.name for job in plan([], None, notes.append, data)] == ["b.h5"]
+    assert not any("hierarchy" in line for line in notes)
+
+
 # ---- a test split
 
 

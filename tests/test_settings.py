@@ -70,7 +70,7 @@ def test_options_of_an_operator_that_is_not_run_are_idle():
     assert settings.resolve("bitonic", {"p_k": (1.0, 0.0)}, DEMO).loss.idle() == (
         "distribution", "inverse_temperature", "art_lambda",
     )  # fmt: skip
-    with pytest.raises(UsageError, match=r"--inverse-temperature 7\.0 has no effect"):
+    with pytest.raises(UsageError, match=r"inverse_temperature = 7\.0 has no effect"):
         settings.resolve("neuralsort", {"p_k": (1.0, 0.0), "inverse_temperature": 7.0}, DEMO)
 
 
@@ -131,10 +131,16 @@ def test_data_with_their_own_validation():
         ("smooth_topk", {"p_k": (0, 1.0, 0)}, None, "--p-k 0 1 0: smooth_topk takes one k"),
         ("smooth_topk", {"p_k": (0, 1.0), "k": 3}, None, "--p-k 0 1 means k = 2, but k = 3 is given too"),
         ("smooth_top1_svm", {"p_k": (0, 1.0)}, None, "smooth_top1_svm is smooth_hard_topk with k = 1; for k = 2 give"),
-        ("smooth_topk", {"k": 100}, None, "k = 100 needs more than the 100 classes"),
+        (
+            "smooth_topk",
+            {"k": 100},
+            None,
+            "k = 100 needs more classes than the 100 there are; give --set k=99 or fewer",
+        ),
+        ("smooth_topk", {"p_k": 1}, None, "smooth_topk: p_k = 1; it takes"),
         ("bitonic", {"optimizer": "lbfgs"}, None, "--optimizer lbfgs: one of adam, sgd"),
         ("bitonic", {"momentum": 0.5}, None, "--momentum 0.5 has no effect"),
-        ("bitonic", {"nesterov": True}, None, "--nesterov True has no effect"),
+        ("bitonic", {"nesterov": True}, None, "--nesterov has no effect"),
         ("bitonic", {"optimizer": "sgd", "momentum": 1.0}, None, "--momentum 1: it must be at least 0 and below 1"),
         ("bitonic", {"optimizer": "sgd", "momentum": 0.0, "nesterov": True}, None, "--nesterov needs a momentum"),
         ("bitonic", {"weight_decay": -1.0}, None, "--weight-decay -1: it must be"),
@@ -191,6 +197,18 @@ def test_p_k_says_k():
     assert settings.resolve("smooth_top1_svm", {}, DEMO).origin["k"] == "user"
     found = settings.resolve("smooth_hard_topk", {}, IMAGENET, preset="difftopk/tables2+3-1k")
     assert (found.loss.k, found.loss.tau, found.origin["k"]) == (5, 1.0, "presets/difftopk/tables2+3-1k")
+
+
+def test_k_is_bounded_by_the_classes_unless_it_was_asked_for():
+    three = {"n_train": 300, "n_classes": 3, "dim": 4, "class_rows": [100] * 3}
+    found = settings.resolve("smooth_topk", {}, three)
+    assert (found.loss.k, found.origin["k"]) == (2, "data")
+
+
+def test_lr_steps_have_no_order():
+    one, other = (settings.resolve("bitonic", {"lr_steps": steps}, DEMO) for steps in ((2, 5), (5, 2)))
+    assert one.protocol.lr_steps == (2, 5)
+    assert one.identity("data", 100) == other.identity("data", 100)
 
 
 def test_subsets_bound_the_batch():

@@ -2,6 +2,7 @@
 
 from math import comb, log
 
+import numpy as np
 import pytest
 import torch
 from torch.nn.functional import cross_entropy, one_hot
@@ -170,6 +171,21 @@ def test_the_temperature_of_the_authors_classes_can_be_set_anew():
         smooth_topk.MaxTop1SVM(0)
     with pytest.raises(ValueError, match=r"the scores are \[2, 3\]; give \[batch, 12\]"):
         module(torch.zeros(2, 3), torch.zeros(2, dtype=torch.long))
+
+
+def test_k_and_alpha_are_what_is_computed_with():
+    module = smooth_topk.SmoothTopkSVM(12, alpha=0.5, k=np.int64(3))
+    assert (module.k, module.alpha) == (3, 0.5)
+    for name in ("k", "alpha"):
+        with pytest.raises(AttributeError):
+            setattr(module, name, 1)
+    with pytest.raises(TypeError, match="integer"):
+        smooth_topk.MaxTopkSVM(12, k=2.5)
+
+
+def test_one_class_is_too_few():
+    with pytest.raises(ValueError, match="k = 1 needs more classes than the 1 there are; give two or more"):
+        smooth_topk.MaxTop1SVM(1)(torch.zeros(2, 1), torch.zeros(2, dtype=torch.long))
 
 
 @pytest.mark.parametrize(

@@ -243,3 +243,59 @@ def test_a_flipped_byte_anywhere_never_kills(tmp_path, path):
             store.verify(copy)
         except (DataError, UsageError):
             continue
+
+
+# ---- hierarchies
+
+PARENTS = [("n00000000", "chêne, ou roble"), ("chêne, ou roble", "")]
+DISTANCES = 1.5 * (1 - np.eye(CLASSES))
+
+
+def test_a_hierarchy_is_kept(tmp_path, arrays):
+    edges = store.create(tmp_path / "edges.h5", arrays, parents=PARENTS)
+    assert (edges.parents, edges.distances) == (PARENTS, None)
+    apart = store.create(tmp_path / "apart.h5", arrays, distances=DISTANCES)
+    assert apart.parents is None
+    assert apart.distances.dtype == np.float32
+    np.testing.assert_array_equal(apart.distances, DISTANCES)
+    assert isinstance(apart.distances, np.memmap)
+    store.verify(apart.path)
+
+
+def test_a_file_without_a_hierarchy_is_what_it_was(tmp_path, path, arrays):
+    found = store.open_store(path)
+    assert (found.parents, found.distances) == (None, None)
+    with h5py.File(path) as file:
+        assert sorted(file["classes"]) == ["ids", "names"]
+        assert sorted(file["checksums"]) == ["test", "train"]
+    for extra in ({"parents": PARENTS}, {"distances": DISTANCES}):
+        assert store.create(tmp_path / "with.h5", arrays, **extra).checksum == found.checksum
+
+
+def test_verify_finds_damaged_distances(tmp_path, arrays):
+    path = tmp_path / "set.h5"
+    store.create(path, arrays, distances=DISTANCES)
+    flip(path, offset_of(path, "classes/distances") + 9)
+    store.open_store(path)
+    with pytest.raises(DataError, match=rf"block 0 of classes/distances \(rows 0 to {CLASSES - 1}\) is damaged"):
+        store.verify(path)
+
+
+@pytest.mark.parametrize(
+    ("dataset", "content", "message"),
+    [
+        ("classes/distances", np.zeros((CLASSES, CLASSES)), "not a mappable array"),
+        ("classes/distances", np.zeros((CLASSES, CLASSES - 1), "<f4"), "is not whole|n_classes = 7"),
+        ("classes/distances", np.zeros(CLASSES, "<f4"), "not a mappable array"),
+        ("classes/parents", ["a", "b"], "does not hold pairs"),
+        ("classes/parents", [["a", "b", "c"]], "does not hold pairs"),
+    ],
+)
+def test_a_hierarchy_of_another_shape_is_damage(tmp_path, arrays, dataset, content, message):
+    path = tmp_path / "set.h5"
+    store.create(path, arrays, parents=PARENTS, distances=DISTANCES)
+    with h5py.File(path, "r+") as file:
+        del file[dataset]
+        file[dataset] = content
+    with pytest.raises(DataError, match=message):
+        store.open_store(path)

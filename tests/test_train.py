@@ -289,7 +289,7 @@ def test_a_loss_of_the_wrong_shape_is_no_result(blobs, tmp_path, body, message):
 
 def test_options_without_effect(blobs, tmp_path):
     one = run(blobs, tmp_path, "bitonic", distribution="cauchy")
-    with pytest.raises(UsageError, match=r"--art-lambda 0\.3 has no effect"):
+    with pytest.raises(UsageError, match=r"art_lambda = 0\.3 has no effect"):
         run(blobs, tmp_path, "bitonic", distribution="cauchy", art_lambda=0.3)
     assert run(blobs, tmp_path, "bitonic", art_lambda=0.3).run_id != one.run_id
 

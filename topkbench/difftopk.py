@@ -6,6 +6,7 @@ anywhere that `device` names, in any floating point type; what difftopk refused 
 
 import warnings
 from collections.abc import Sequence
+from operator import index
 
 import torch
 from torch import Tensor, nn
@@ -192,8 +193,19 @@ class _TopKLoss(nn.Module):
 
     def __init__(self, method: str, num_classes: int, k: int, tau: float, device: str | torch.device) -> None:
         super().__init__()
-        self.num_classes, self.k, self.tau, self.device = num_classes, k, tau, device
-        self._loss = losses.load(method, k=int(k), tau=float(tau))
+        self.num_classes, self.device = num_classes, device
+        self._options = {"k": index(k), "tau": float(tau)}
+        self._loss = losses.load(method, **self._options)
+
+    @property
+    def k(self) -> int:
+        """How many classes may be named."""
+        return int(self._options["k"])
+
+    @property
+    def tau(self) -> float:
+        """Temperature."""
+        return float(self._options["tau"])
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
         """[B, num_classes] scores and [B] labels -> []."""

@@ -25,6 +25,7 @@ def within_blocks(label_N: Tensor, classes: int, probability: float, block: int,
     tensor([1, 1, 1])
     """
     is_redrawn_N, share_N = torch.rand(2, len(label_N), generator=generator, dtype=torch.float64)
+    block = min(block, classes)
     first_N = label_N - label_N % block
     size_N = (classes - first_N).clamp(max=block)
     drawn_N = first_N + (share_N * size_N).long()

@@ -1,4 +1,6 @@
-"""The rank of the true class, from which every top-k accuracy and every paired test follow.
+"""The rank of the true class, from which every top-k accuracy and every paired test follow; and what mistakes cost.
+
+The cost of a prediction is its distance from the true class in a hierarchy (see `topkbench.hierarchy`).
 
 Legend: H stacked heads, B batch, C classes.
 """
@@ -51,3 +53,84 @@ def top_k(ranks_B: Tensor, ks: Sequence[int] = KS) -> Mapping[str, float]:
     """
     hits = torch.stack([(ranks_B <= k).sum() for k in ks]).tolist()
     return {f"top{k}": hit / len(ranks_B) for k, hit in zip(ks, hits, strict=True)}
+
+
+def costs(distances_CC: Tensor, prediction_B: Tensor, target_B: Tensor) -> Tensor:
+    """The distance of each prediction from the truth.
+
+    Args:
+        distances_CC: [C, C], of any type, with 0 on the diagonal.
+        prediction_B: [..., B], integers in 0..C−1.
+        target_B: [B] or [..., B], likewise.
+
+    Returns:
+        [..., B] floating point: float32, or the distances' own type.
+
+    >>> costs(torch.tensor([[0, 2, 4], [2, 0, 4], [4, 4, 0]]), torch.tensor([0, 1]), torch.tensor([0, 2]))
+    tensor([0., 4.])
+    """
+    cost_B = distances_CC[target_B.long(), prediction_B.long()]
+    return cost_B if cost_B.is_floating_point() else cost_B.float()
+
+
+def average_cost(distances_CC: Tensor, prediction_B: Tensor, target_B: Tensor) -> Tensor:
+    """AC: the mean distance of the prediction from the truth (Sainte Fare Garnot & Landrieu, BMVC 2021).
+
+    Args:
+        distances_CC: As of `costs`.
+        prediction_B: Likewise.
+        target_B: Likewise.
+
+    Returns:
+        [...].
+
+    >>> average_cost(torch.tensor([[0, 2, 4], [2, 0, 4], [4, 4, 0]]), torch.tensor([0, 1]), torch.tensor([0, 2]))
+    tensor(2.)
+    """
+    return costs(distances_CC, prediction_B, target_B).mean(-1)
+
+
+def mistake_cost(distances_CC: Tensor, prediction_B: Tensor, target_B: Tensor) -> Tensor:
+    """The mean distance of the prediction from the truth over the mistakes alone; NaN where there are none.
+
+    Args:
+        distances_CC: As of `costs`.
+        prediction_B: Likewise.
+        target_B: Likewise.
+
+    Returns:
+        [...].
+
+    >>> mistake_cost(torch.tensor([[0, 2, 4], [2, 0, 4], [4, 4, 0]]), torch.tensor([0, 1]), torch.tensor([0, 2]))
+    tensor(4.)
+    """
+    cost_B = costs(distances_CC, prediction_B, target_B)
+    return cost_B.sum(-1) / (prediction_B != target_B).sum(-1)  # what is right costs nothing
+
+
+def best_costs(distances_CC: Tensor, scores_HBC: Tensor, target_B: Tensor, k: int) -> Tensor:
+    """The distance of the true class from the nearest of the k classes with the highest scores.
+
+    It is 0 where the true class is among the k, which `ranks` decides: of classes scored as high as others it counts as
+    the last. NaN counts as lowest.
+
+    Args:
+        distances_CC: [C, C], of any type, with 0 on the diagonal.
+        scores_HBC: [..., B, C].
+        target_B: [B] or [..., B], integers in 0..C−1.
+        k: above the number of classes it counts as that.
+
+    Returns:
+        [..., B] floating point, as of `costs`.
+
+    >>> scores = torch.tensor([[0.1, 0.7, 0.2]])
+    >>> best_costs(torch.tensor([[0, 2, 4], [2, 0, 4], [4, 4, 0]]), scores, torch.tensor([0]), k=2)
+    tensor([2.])
+    """
+    # below every other class stands the true one where it is not among the first k, above them where it is
+    lowest = torch.finfo(scores_HBC.dtype).min
+    target_HB1 = target_B.long().expand(scores_HBC.shape[:-1]).unsqueeze(-1)
+    place_HB1 = torch.where(ranks(scores_HBC, target_B).unsqueeze(-1) <= k, torch.inf, -torch.inf).to(scores_HBC.dtype)
+    placed = scores_HBC.nan_to_num(nan=lowest, posinf=-lowest, neginf=lowest).scatter(-1, target_HB1, place_HB1)
+    highest = placed.topk(min(k, placed.shape[-1]), sorted=False).indices
+    return costs(distances_CC, highest, target_HB1).amin(-1)

@@ -91,7 +91,7 @@ def balanced_split(
 
 def balanced(order: Tensor, label_N: Tensor, classes: int, per_class: int) -> Tensor:
     """Of some row numbers, those of the first `per_class` rows of each class, in their order."""
-    return order[_first_of_each_class(label_N[order], torch.full((classes,), per_class))]
+    return order[_first_of_each_class(label_N[order], torch.full((classes,), min(per_class, len(label_N))))]
 
 
 def _first_of_each_class(label_n: Tensor, quota_C: Tensor) -> Tensor:

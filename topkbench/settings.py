@@ -11,8 +11,8 @@ from typing import Any
 
 from topkbench import defaults, losses, option_types, presets, protocol, training_options
 from topkbench.errors import UsageError, did_you_mean
-from topkbench.losses import Method
-from topkbench.training_options import Protocol, flag
+from topkbench.losses import Method, TopKCrossEntropy
+from topkbench.training_options import Protocol, flag, given
 
 DATA = "data"
 """The origin of a value that the data's size has bounded or given."""
@@ -99,7 +99,10 @@ def resolve(
     run = Protocol(**{option: values[option] for option in training_options.OPTIONS})
     for option in (*loss.idle(), *run.idle()):
         if origin[option] == "user":
-            raise UsageError(f"{flag(option)} {values[option]} has no effect beside the other options; leave it out")
+            shown = (
+                given(option, values[option]) if option in training_options.OPTIONS else f"{option} = {values[option]}"
+            )
+            raise UsageError(f"{shown} has no effect beside the other options of {name}; leave it out")
     source = hashlib.sha256(Path(method).read_bytes()).hexdigest()[:12] if losses.is_file(method) else None
     return Settings(name, loss, run, origin, source)
 
@@ -125,6 +128,7 @@ def _with_k(method: str, own: Mapping[str, Any], options: Mapping[str, Any]) -> 
     """
     if "p_k" not in options or "p_k" in own or "k" not in own:
         return dict(options)
+    option_types.check(TopKCrossEntropy, {"p_k": options["p_k"]}, method)
     p_k = tuple(options["p_k"])
     if p_k != _p_k_of({"k": len(p_k)}):
         raise UsageError(f"--p-k {training_options.shown(p_k)}: {method} takes one k; --p-k 0 0 0 0 1 means k = 5")
@@ -142,7 +146,7 @@ def _p_k_of(own: Mapping[str, Any]) -> tuple[float, ...]:
     return (*[0.0] * (own["k"] - 1), 1.0)
 
 
-def with_own(given: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+def with_own(by_flag: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
     """Add a method's own options, given by `--set`, to the options given by their flags.
 
     Raises:
@@ -150,10 +154,10 @@ def with_own(given: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]
     """
     for option, value in own.items():
         if option in training_options.OPTIONS:
-            raise UsageError(f"--set {option}={value}: it is no method's option; give {flag(option)} {value}")
-        if option in given:
+            raise UsageError(f"--set {option}={value}: it is no method's option; give {given(option, value)}")
+        if option in by_flag:
             raise UsageError(f"{option} is given twice, by {flag(option)} and by --set; give it once")
-    return {**given, **own}
+    return {**by_flag, **own}
 
 
 def _layered(layers: list[tuple[str, Mapping[str, Any]]], known: list[str]) -> tuple[dict[str, Any], dict[str, str]]:
@@ -201,8 +205,17 @@ def _fit(values: dict[str, Any], origin: dict[str, str], facts: Mapping[str, Any
     if (k := len(values.get("p_k", ()))) > facts["n_classes"]:
         shown = f"p_k has {k} values, but there are {facts['n_classes']} classes"
         raise UsageError(f"{shown}; give --p-k with {facts['n_classes']} or fewer")
-    if isinstance(values.get("k"), int) and values["k"] >= facts["n_classes"]:
-        raise UsageError(f"k = {values['k']} needs more than the {facts['n_classes']} classes; give fewer than that")
+    _bound_k(values, origin, facts["n_classes"])
+
+
+def _bound_k(values: dict[str, Any], origin: dict[str, str], classes: int) -> None:
+    """A method that takes one k needs a class more."""
+    if not isinstance(values.get("k"), int) or values["k"] < classes:
+        return
+    if origin["k"] == "user" or classes < 2:
+        cure = f"give --set k={classes - 1} or fewer" if classes > 1 else "prepare data of two or more"
+        raise UsageError(f"k = {values['k']} needs more classes than the {classes} there are; {cure}")
+    values["k"], origin["k"] = classes - 1, DATA
 
 
 def _bound(option: str, limit: int, what: str, values: dict[str, Any], origin: dict[str, str]) -> None:
@@ -214,12 +227,12 @@ def _bound(option: str, limit: int, what: str, values: dict[str, Any], origin: d
     values[option], origin[option] = limit, DATA
 
 
-def _refuse_unknown(method: str, given: Mapping[str, Any], own: Mapping[str, Any]) -> None:
+def _refuse_unknown(method: str, chosen: Mapping[str, Any], own: Mapping[str, Any]) -> None:
     for option in own:
         if option in training_options.OPTIONS:
             raise UsageError(f"{method}: its option {option} bears the name of one of a run's; call it otherwise")
     known = [*own, *training_options.OPTIONS]
-    for option in given:
+    for option in chosen:
         if option not in known:
             near = did_you_mean(option, known) or f"; it has {', '.join(own) or 'none'}."
             raise UsageError(f"{method} has no option {option!r}{near} See 'topkbench methods'.")

@@ -4,6 +4,7 @@ Change `from topk.svm import …` to `from topkbench.smooth_topk import …`. Ea
 may be anywhere and of any floating point type; what was refused with an assertion there is a ValueError here.
 """
 
+from operator import index
 from typing import Any
 
 from torch import Tensor, nn
@@ -27,9 +28,18 @@ class _SVM(nn.Module):
         if n_classes < 1:
             raise ValueError(f"n_classes = {n_classes}: it must be at least 1")
         self.n_classes = n_classes
-        self.alpha = 1.0 if alpha is None else float(alpha)
-        self._method, self._options = method, options
-        self._loss: Method = losses.load(method, alpha=self.alpha, **options)
+        self._method, self._options = method, {"alpha": 1.0 if alpha is None else float(alpha), **options}
+        self._loss: Method = losses.load(method, **self._options)
+
+    @property
+    def alpha(self) -> float:
+        """Margin."""
+        return float(self._options["alpha"])
+
+    @property
+    def k(self) -> int:
+        """How many classes may be named."""
+        return int(self._options["k"])
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
         """[B, C] scores and [B] labels -> []."""
@@ -49,7 +59,7 @@ class _SmoothSVM(_SVM):
     @tau.setter
     def tau(self, tau: float) -> None:
         options = {**self._options, "tau": float(tau)}
-        self._loss, self._options = losses.load(self._method, alpha=self.alpha, **options), options
+        self._loss, self._options = losses.load(self._method, **options), options
 
 
 class MaxTop1SVM(_SVM):
@@ -88,8 +98,7 @@ class MaxTopkSVM(_SVM):
     """
 
     def __init__(self, n_classes: int, alpha: float | None = None, k: int = 5) -> None:
-        super().__init__("max_topk_svm", n_classes, alpha, k=int(k))
-        self.k = k
+        super().__init__("max_topk_svm", n_classes, alpha, k=index(k))
 
 
 class SmoothTop1SVM(_SmoothSVM):
@@ -130,5 +139,4 @@ class SmoothTopkSVM(_SmoothSVM):
     """
 
     def __init__(self, n_classes: int, alpha: float | None = None, tau: float = 1.0, k: int = 5) -> None:
-        super().__init__("smooth_hard_topk", n_classes, alpha, k=int(k), tau=float(tau))
-        self.k = k
+        super().__init__("smooth_hard_topk", n_classes, alpha, k=index(k), tau=float(tau))

@@ -3,7 +3,9 @@
     /train/embeddings [N, D] float16|float32    /train/labels [N] int32
     /test/… likewise                            /valid/… where the dump has one
     /classes/ids, /classes/names                UTF-8, in label order, where they are known
-    /checksums/SPLIT/ARRAY                      uint32: crc32 of every 64 MiB block of that array's bytes
+    /classes/parents [E, 2]                     UTF-8, child and parent, where a hierarchy was given; or instead
+    /classes/distances [C, C] float32           how far apart two classes are
+    /checksums/ARRAY                            uint32: crc32 of every 64 MiB block of that array's bytes
     attrs: schema, n_classes, dim, versions, and what the writer tells of the source
 
 HDF5 is used for the layout alone. Arrays are contiguous and start on a page, so a memory map reads them at
@@ -39,6 +41,8 @@ _ANEW = "prepare it anew with --overwrite"
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _EMBEDDING_TYPES = (np.dtype("<f2"), np.dtype("<f4"))
 _LABEL_TYPE = np.dtype("<i4")
+_DISTANCE_TYPE = np.dtype("<f4")
+_DISTANCES = "classes/distances"
 
 AnyArray = npt.NDArray[Any]
 
@@ -75,8 +79,10 @@ class Store:
         splits: By name: train, and test and valid where there is one.
         class_ids: In label order, or None.
         class_names: In label order, or None.
-        checksum: sha256 of the arrays' names, shapes, types and crc32 tables: the same for equal data,
-            whatever the file is called and whenever it was written.
+        parents: The edges of the hierarchy that it was given, (child, parent) names, or None.
+        distances: [C, C] float32, the distances of classes that it was given instead, in the file; or None.
+        checksum: sha256 of the splits' arrays' names, shapes, types and crc32 tables: the same for equal data,
+            whatever the file is called, whenever it was written, and whatever is known of its classes.
         attributes: Everything else the file tells: source, source_size, source_sha256, versions, …
     """
 
@@ -87,6 +93,8 @@ class Store:
     splits: Mapping[str, Split]
     class_ids: list[str] | None
     class_names: list[str] | None
+    parents: list[tuple[str, str]] | None
+    distances: AnyArray | None
     checksum: str
     attributes: Mapping[str, Any]
 
@@ -133,9 +141,10 @@ class Writer:
         n_classes: int,
         class_ids: Sequence[str] | None = None,
         class_names: Sequence[str] | None = None,
+        parents: Sequence[tuple[str, str]] | None = None,
         attributes: Mapping[str, Any] | None = None,
     ) -> None:
-        """Write checksums, class lists and attributes, and flush all of it to the disk.
+        """Write checksums, class lists, the hierarchy's edges and attributes, and flush all of it to the disk.
 
         Raises:
             DataError: An array of the layout was not filled.
@@ -146,7 +155,7 @@ class Writer:
         with h5py.File(self._path, "r+", locking=False) as file:
             for name, sums in self._checksums.items():
                 file.create_dataset(f"checksums/{name}", data=np.array(sums.table, "<u4"))
-            for key, values in (("ids", class_ids), ("names", class_names)):
+            for key, values in (("ids", class_ids), ("names", class_names), ("parents", parents)):
                 if values is not None:
                     file.create_dataset(f"classes/{key}", data=list(values), dtype=h5py.string_dtype())
             file.attrs.update({**(attributes or {}), "n_classes": n_classes, "versions": _versions()})
@@ -170,6 +179,8 @@ def create(
     n_classes: int | None = None,
     class_ids: Sequence[str] | None = None,
     class_names: Sequence[str] | None = None,
+    parents: Sequence[tuple[str, str]] | None = None,
+    distances: AnyArray | None = None,
     attributes: Mapping[str, Any] | None = None,
 ) -> Store:
     """Write a store from arrays in memory, and open it. `prepare` does so for dumps, and checks them.
@@ -180,18 +191,22 @@ def create(
         n_classes: Where left out, the number of class ids, or else the greatest label + 1.
         class_ids: In label order.
         class_names: In label order.
+        parents: Edges of the classes' hierarchy, (child, parent) names; see `topkbench.hierarchy`.
+        distances: [C, C] floats, in place of edges.
         attributes: What to tell of the source; strings and numbers.
     """
     arrays = {
         f"{s}/{key}": a for s, pair in splits.items() for key, a in zip(("embeddings", "labels"), pair, strict=True)
     }
     arrays = {name: a.astype(_LABEL_TYPE) if name.endswith("labels") else a for name, a in arrays.items()}
+    if distances is not None:
+        arrays[_DISTANCES] = distances.astype(_DISTANCE_TYPE)
     if n_classes is None:
         n_classes = len(class_ids) if class_ids is not None else 1 + max(int(y.max()) for _, y in splits.values())
     with Writer(path, {name: Spec(a.shape, a.dtype) for name, a in arrays.items()}) as writer:
         for name, array in arrays.items():
             writer.append(name, array)
-        writer.seal(n_classes, class_ids, class_names, attributes)
+        writer.seal(n_classes, class_ids, class_names, parents, attributes)
     return open_store(path)
 
 
@@ -288,9 +303,11 @@ def open_store(path: Path) -> Store:
         arrays, tables = _arrays(path, file)
         attributes = {key: v.item() if isinstance(v, np.generic) else v for key, v in file.attrs.items()}
         class_ids, class_names = _strings(file, "classes/ids"), _strings(file, "classes/names")
+        parents = _strings(file, "classes/parents")
         n_classes = int(attributes["n_classes"])
     splits = {s: Split(arrays[f"{s}/embeddings"], arrays[f"{s}/labels"]) for s in SPLITS if f"{s}/labels" in arrays}
     _check_splits(path, splits, n_classes, class_ids, class_names)
+    _check_hierarchy(path, n_classes, parents, arrays.get(_DISTANCES))
     return Store(
         path=path,
         name=path.stem,
@@ -299,6 +316,8 @@ def open_store(path: Path) -> Store:
         splits=splits,
         class_ids=class_ids,
         class_names=class_names,
+        parents=None if parents is None else [(child, parent) for child, parent in parents],
+        distances=arrays.get(_DISTANCES),
         checksum=_checksum(arrays, tables),
         attributes=attributes,
     )
@@ -366,6 +385,7 @@ def _check_schema(path: Path, file: Any) -> None:
 def _arrays(path: Path, file: Any) -> tuple[dict[str, AnyArray], dict[str, AnyArray]]:
     """Map every array, in one order for every file, and read its crc32 table."""
     names = [f"{s}/{key}" for s in SPLITS if s in file for key in ("embeddings", "labels")]
+    names += [_DISTANCES] if _DISTANCES in file else []
     arrays = {name: _map(path, name, file[name]) for name in names}
     tables = {name: file[f"checksums/{name}"][:] for name in names}
     for name, array in arrays.items():
@@ -378,7 +398,7 @@ def _map(path: Path, name: str, dataset: Any) -> AnyArray:
     """Map one array, once all its bytes are known to be in the file: past its end a map kills the process."""
     spec = Spec(dataset.shape, dataset.dtype)
     offset = dataset.id.get_offset()  # None: chunked, or not a byte is stored
-    types = (_LABEL_TYPE,) if name.endswith("labels") else _EMBEDDING_TYPES
+    types = {"labels": (_LABEL_TYPE,), "distances": (_DISTANCE_TYPE,)}.get(Path(name).name, _EMBEDDING_TYPES)
     if len(spec.shape) != (1 if name.endswith("labels") else 2) or spec.dtype not in types or offset is None:
         raise DataError(f"{path}: {name} is {spec.dtype} {spec.shape}, not a mappable array; {_ANEW}")
     if offset + spec.nbytes > path.stat().st_size:
@@ -386,7 +406,7 @@ def _map(path: Path, name: str, dataset: Any) -> AnyArray:
     return np.memmap(path, spec.dtype, "r", offset, spec.shape)
 
 
-def _strings(file: Any, name: str) -> list[str] | None:
+def _strings(file: Any, name: str) -> list[Any] | None:
     return file[name].asstr()[:].tolist() if name in file else None
 
 
@@ -404,9 +424,18 @@ def _check_splits(
         raise DataError(f"{path}: its class list does not hold n_classes = {n_classes}; {_ANEW}")
 
 
+def _check_hierarchy(path: Path, n_classes: int, parents: list[Any] | None, distances: AnyArray | None) -> None:
+    if parents is not None and not all(isinstance(edge, list) and len(edge) == 2 for edge in parents):
+        raise DataError(f"{path}: /classes/parents does not hold pairs; {_ANEW}")
+    if distances is not None and distances.shape != (n_classes, n_classes):
+        raise DataError(f"{path}: {_DISTANCES} is {distances.shape}, not [n_classes = {n_classes}]²; {_ANEW}")
+
+
 def _checksum(arrays: Mapping[str, AnyArray], tables: Mapping[str, AnyArray]) -> str:
     digest = hashlib.sha256()
     for name, array in arrays.items():
+        if name == _DISTANCES:  # like ids and names: what is known of the classes, not the data
+            continue
         digest.update(f"{name} {array.shape} {array.dtype.str}\n".encode())
         digest.update(tables[name].astype("<u4").tobytes())
     return digest.hexdigest()

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, fields
 from math import inf
 from typing import Any
 
-from topkbench import batches, optimizer
+from topkbench import batches, optimizer, option_effects
 from topkbench.errors import UsageError
 
 PRECISIONS = ("highest", "high", "bf16", "float64")
@@ -78,21 +78,21 @@ class Protocol:
             both = f"--train-per-class {self.train_per_class} and --train-fraction {self.train_fraction:g}"
             raise UsageError(f"{both}: give one of them")
         if self.nesterov and self.optimizer == "sgd" and self.momentum == 0:
-            raise UsageError("--nesterov needs a momentum; give --momentum .9, say")
+            raise UsageError("--nesterov needs a momentum; give --momentum .9, say, or --no-nesterov")
+        object.__setattr__(self, "lr_steps", tuple(sorted(self.lr_steps)))
 
     def idle(self) -> tuple[str, ...]:
         """Options that have no effect beside the values of the others."""
-        of_sgd = () if self.optimizer == "sgd" else ("momentum", "nesterov")
-        return of_sgd if self.label_noise else (*of_sgd, "noise_block")
+        return option_effects.idle(vars(self))
 
     def identity(self) -> dict[str, Any]:
         """What decides the result of a run: not where or how fast it is computed, nor what is left alone."""
-        values = asdict(self)
-        left_alone = {option for option, value in _LEFT_ALONE.items() if values[option] == value}
+        with_effect = option_effects.with_effect(asdict(self))
+        left_alone = option_effects.LEFT_ALONE
         return {
             option: value
-            for option, value in values.items()
-            if option not in {*_NOT_IDENTITY, *self.idle(), *left_alone}
+            for option, value in with_effect.items()
+            if option not in _NOT_IDENTITY and left_alone.get(option, ...) != value
         }
 
 
@@ -106,12 +106,23 @@ def check_ranges(values: Mapping[str, Any]) -> None:
         fits, wanted = _RANGES[option]
         value = values[option]
         if not all(fits(each) for each in (value if isinstance(value, tuple) else (value,))):
-            raise UsageError(f"{flag(option)} {shown(value)}: {wanted}")
+            raise UsageError(f"{given(option, value)}: {wanted}")
 
 
 def flag(option: str) -> str:
     """How an option is given on the command line."""
     return "--" + option.replace("_", "-")
+
+
+def given(option: str, value: object) -> str:
+    """A flag and its value as they are given on the command line.
+
+    >>> given("noise_block", 5), given("nesterov", False)
+    ('--noise-block 5', '--no-nesterov')
+    """
+    if isinstance(value, bool):
+        return flag(option) if value else flag(f"no_{option}")
+    return f"{flag(option)} {shown(value)}"
 
 
 def shown(value: object) -> str:
@@ -131,15 +142,6 @@ _CHOICES = {
 }
 # What changes where and how fast a run computes, or what is looked at, but not what it is.
 _NOT_IDENTITY = ("device", "residency", "eval_test")
-# Values that do nothing: a run without an option is the run that it was before there was one.
-_LEFT_ALONE = {
-    "lr_steps": (),
-    "optimizer": "adam",
-    "weight_decay": 0.0,
-    "train_per_class": None,
-    "train_fraction": None,
-    "label_noise": 0.0,
-}
 
 _AT_LEAST_1: tuple[Callable[[Any], bool], str] = (lambda value: value >= 1, "it must be at least 1")
 _RANGES: dict[str, tuple[Callable[[Any], bool], str]] = {

@@ -108,6 +108,11 @@ def test_map_and_test_fraction(run, tmp_path):
         (["nan.npz", "--classes", "imagenet"], 2, "imagenet-1k"),
         (["nan.npz", "--out", "x.pt"], 2, ".h5"),
         (["--out", "x.h5"], 2, "--out needs"),
+        (["whole.npz", "--hierarchy", "cifar-10"], 2, "did you mean 'cifar-100'?"),
+        (["whole.npz", "--hierarchy", "circle.csv"], 4, "circle.csv, line 4: 'a' with parent 'a' is part of a circle"),
+        (["whole.npz", "--hierarchy", "cifar-100"], 4, "cifar-100: 3 of 3 classes are in no line"),
+        (["whole.npz", "--hierarchy", "lopsided.npy"], 4, "lopsided.npy: not symmetric"),
+        (["whole.npz", "--hierarchy", "objects.npy"], 5, "objects.npy holds Python objects"),
     ],
 )
 def test_errors_are_one_line_and_leave_nothing(run, tmp_path, arguments, code, message):
@@ -117,6 +122,10 @@ def test_errors_are_one_line_and_leave_nothing(run, tmp_path, arguments, code, m
     save(tmp_path / "float.npz", train_labels=np.zeros(60))
     (tmp_path / "evil.pkl").write_bytes(b"\x80\x02cos\nsystem\nX\x0a\x00\x00\x00touch evil\x85R.")
     (tmp_path / "text.txt").write_text("hello")
+    save(tmp_path / "whole.npz")
+    (tmp_path / "circle.csv").write_text("0,a\n1,a\n2,a\na,a\n")
+    np.save(tmp_path / "lopsided.npy", np.triu(np.ones((3, 3)), 1))
+    np.save(tmp_path / "objects.npy", np.zeros((3, 3), object))
     got, out, err = run("prepare", *arguments)
     assert (got, out) == (code, "")
     assert err.count("\n") == 1
@@ -136,6 +145,18 @@ def test_info(run, tmp_path):
     code, out, err = run("info", "data/a.h5", "--verify", "--json")
     assert (code, err) == (0, "")
     assert json.loads(out)["verified"] is True
+
+
+def test_a_hierarchy(run, tmp_path):
+    save(tmp_path / "a.npz", class_names=np.array(["cat", "dog", "oak"]))
+    (tmp_path / "tree.json").write_text('{"cat": "pet", "dog": "pet", "pet": "being", "oak": "being"}')
+    assert run("prepare", "a.npz")[0] == 0
+    assert "hierarchy: none\n" in run("info", "data/a.h5")[1]
+    assert run("prepare", "a.npz", "--hierarchy", "tree.json", "--overwrite")[:2] == (0, "data/a.h5\n")
+    told = "hierarchy: nodes 5, edges 4, depth 2, classes above others 0, distance (min 2, mean 2.667, max 3)\n"
+    assert told in run("info", "data/a.h5")[1]
+    assert json.loads(run("info", "data/a.h5", "--json")[1])["hierarchy"]["classes_above_others"] == 0
+    assert [path.name for path in (tmp_path / "data").iterdir()] == ["a.h5"]  # who tells of it writes nothing
 
 
 def test_info_verify_finds_damage(run, tmp_path):

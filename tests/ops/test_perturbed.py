@@ -17,6 +17,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import Generator, Tensor
@@ -563,3 +564,12 @@ def test_fenchel_young_takes_infinite_and_half_precision_scores():
 def test_fenchel_young_refuses(scores, target, fn, error, message):
     with pytest.raises(error, match=message):
         fenchel_young(scores, target, fn, num_samples=10)
+
+
+def test_whole_numbers_of_any_library():
+    x = torch.zeros(2, 3)
+    perturbed(torch.relu, num_samples=np.int64(5), chunk=np.int64(2))(x)
+    with pytest.raises(TypeError, match=r"num_samples = 2\.5; give a whole number"):
+        perturbed(torch.relu, num_samples=2.5)
+    with pytest.raises(ValueError, match=r"scores \[5\] have no axis beside the batch's; give batched=False"):
+        fenchel_young(torch.zeros(5), torch.zeros(5), torch.relu)

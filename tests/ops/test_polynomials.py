@@ -117,3 +117,5 @@ def test_refuses(x, k, tau, message):
         log_esf(x, k, tau)
     with pytest.raises(TypeError, match="floating point"):
         log_esf(torch.zeros(3, dtype=torch.long), 1)
+    with pytest.raises(ValueError, match="x is one number"):
+        log_esf(torch.tensor(1.0), 1)

@@ -415,3 +415,11 @@ def test_the_loss_names_its_idle_options():
 def test_the_loss_refuses(options, message):
     with pytest.raises(ValueError, match=message):
         losses.load("softswap_bitonic", **options)
+
+
+def test_a_hard_comparison_and_weights_of_other_axes():
+    x = torch.tensor([2.0, 0.0, 1.0])
+    assert softswap.sort_by(x, lambda a, b: a > b).tolist() == [0.0, 1.0, 2.0]
+    assert softswap.sort_by(x, lambda a, b: (a > b).double()).tolist() == [0.0, 1.0, 2.0]
+    with pytest.raises(ValueError, match=r"compare made \[2\] of \[2, 2\]; give a weight with as many axes"):
+        softswap.sort_by(torch.zeros(4, 2), lambda a, b: torch.sigmoid(a[:, 0] - b[:, 0]), dim=-2)

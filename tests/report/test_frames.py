@@ -28,6 +28,15 @@ def test_a_run_is_one_row_of_plain_values(run):
     assert isinstance(first["m"], int), "an option that another run lacks stays what it was"
 
 
+def test_records_older_than_an_option_fold_with_younger_ones(run):
+    """Their run ids are those of runs that leave the option alone; what has no effect tells none apart."""
+    adam = {"optimizer": "adam", "momentum": 0.9, "nesterov": False, "weight_decay": 0.0, "lr_steps": []}
+    clean = {"label_noise": 0.0, "noise_block": 5, "train_per_class": None, "train_fraction": None}
+    records = [run(0.60), run(0.62, seed=1, **adam, **clean), run(0.64, seed=2, **{**adam, "nesterov": True}, **clean)]
+    (row,) = report.rows(report.frame(records)).to_dict("records")
+    assert (row["n_seeds"], row["settings"]) == (3, "")
+
+
 def test_the_rule_picks_the_evaluation(run):
     record = run()
     chosen = {rule: {"test": {"top1": top1}} for rule, top1 in [("per_metric", 0.3), ("best_top1", 0.2), ("last", 0.1)]}

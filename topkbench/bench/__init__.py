@@ -16,13 +16,15 @@ import torch
 from torch import Tensor
 
 from topkbench import losses
-from topkbench.allocator import is_out_of_memory, keep_freed_memory
+from topkbench.allocator import keep_freed_memory
 from topkbench.bench.accuracy import accurate_scales
 from topkbench.bench.contenders import Contender, ours, peers
-from topkbench.bench.cost import peak_bytes, step_without_loss, time_and_ratio
+from topkbench.bench.cost import memory_for, peak_bytes, step_without_loss, time_and_ratio
 from topkbench.errors import DataError, RunError, UsageError
 from topkbench.losses import Method
 from topkbench.progress import Progress, silent
+
+_TOO_MANY = 2**31
 
 
 @dataclass(frozen=True)
@@ -93,10 +95,11 @@ def measure(
     contenders = _contenders(methods, setting)
     if setting.device.type == "cpu":
         keep_freed_memory()  # as training does
-    alone = step_without_loss(setting.batch, setting.classes, setting.dim, setting.device, rounds)
-    generator = torch.Generator().manual_seed(0)
-    scores_BC = torch.randn(setting.batch, setting.classes, generator=generator).to(setting.device)
-    label_B = torch.randint(setting.classes, (setting.batch,), generator=generator).to(setting.device)
+    with memory_for("scores and head"):
+        alone = step_without_loss(setting.batch, setting.classes, setting.dim, setting.device, rounds)
+        generator = torch.Generator().manual_seed(0)
+        scores_BC = torch.randn(setting.batch, setting.classes, generator=generator).to(setting.device)
+        label_B = torch.randint(setting.classes, (setting.batch,), generator=generator).to(setting.device)
     with progress(len(contenders), "loss", "measuring") as bar:
         for contender in contenders:
             if row := _guarded_row(contender, scores_BC, label_B, alone, rounds):
@@ -119,31 +122,30 @@ def _row(contender: Contender, scores_BC: Tensor, label_B: Tensor, alone: float,
 
 def _guarded_row(contender: Contender, scores_BC: Tensor, label_B: Tensor, alone: float, rounds: int) -> Row | None:
     """A row, unless another library fails, which costs its own row alone; a user's loss that fails is named."""
+    guard = contextlib.nullcontext() if contender.is_a_peer else memory_for(contender.method)
     try:
-        with contextlib.redirect_stdout(sys.stderr):  # losses may print; stdout carries results alone
+        with contextlib.redirect_stdout(sys.stderr), guard:  # losses may print; stdout carries results alone
             return _row(contender, scores_BC, label_B, alone, rounds)
+    except DataError:
+        raise
     except Exception as error:
         shown = f"{type(error).__name__}: {error}"
         if contender.is_a_peer:
             warnings.warn(f"{contender.method} of {contender.source} is left out: {shown}", stacklevel=2)
             return None
-        if is_out_of_memory(error):
-            raise DataError(
-                f"out of memory: {contender.method}: {error}; use a smaller --batch or --classes"
-            ) from error
         raise RunError(f"{contender.method} failed: {shown}") from error
 
 
 def _contenders(methods: Sequence[str] | None, setting: Setting) -> list[Contender]:
     for name, size in (("batch", setting.batch), ("classes", setting.classes), ("m", setting.m), ("dim", setting.dim)):
-        if size < 1:
-            raise UsageError(f"--{name} {size}: it must be at least 1")
+        if not 1 <= size < _TOO_MANY:
+            raise UsageError(f"--{name} {size}: it must be at least 1, and below 2^31")
     if setting.m > setting.classes:
         raise UsageError(f"--m {setting.m} exceeds the {setting.classes} classes; give {setting.classes} or fewer")
     found = []
     for name in methods or [name for name in losses.names() if not losses.find(name).needs]:
         loss = _loss(name, setting)
-        found.append(ours(losses.canonical(name), loss))
+        found.append(ours(losses.canonical(name) if losses.is_file(name) else name, loss))
         if not losses.is_file(name):  # a file may bear the name of one of ours
             found += peers(losses.canonical(name), loss, setting.classes, setting.device)
     return found
@@ -152,4 +154,8 @@ def _contenders(methods: Sequence[str] | None, setting: Setting) -> list[Contend
 def _loss(name: str, setting: Setting) -> Method:
     if needs := losses.find(name).needs:
         raise UsageError(f"{name} needs {', '.join(needs)}, which random scores do not have; leave it out")
-    return losses.load(name, **({"m": setting.m} if "m" in losses.options(name) else {}))
+    options = {**losses.options(name), **losses.with_alias_options(name, {})}
+    sizes = {"m": setting.m} if "m" in options else {}
+    if "k" in options and setting.classes > 1:  # which takes a class more
+        sizes["k"] = min(options["k"], setting.classes - 1, max(1, sizes.get("m", setting.classes) - 1))
+    return losses.load(name, **sizes)

@@ -2,14 +2,32 @@
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from statistics import median
 
 import torch
 from torch import Tensor
 
+from topkbench.allocator import is_out_of_memory
 from topkbench.bench.contenders import MeanLoss
+from topkbench.errors import DataError
 from topkbench.optimizer import Adam
+
+
+@contextmanager
+def memory_for(what: str) -> Iterator[None]:
+    """Tell of memory that is too small for what is measured.
+
+    Raises:
+        DataError: it is.
+    """
+    try:
+        yield
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+        raise DataError(f"out of memory: {what}: {error}; use a smaller --batch or --classes") from error
 
 
 def time_and_ratio(loss: MeanLoss, scores_BC: Tensor, label_B: Tensor, rounds: int) -> tuple[float, float]:

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from topkbench.allocator import keep_freed_memory
 from topkbench.bench.accuracy import TOLERANCE
-from topkbench.bench.cost import forward_and_backward, peak_bytes
+from topkbench.bench.cost import forward_and_backward, memory_for, peak_bytes
 from topkbench.errors import UsageError
 from topkbench.ops.polynomials import log_esf
 from topkbench.progress import Progress, silent
@@ -63,15 +63,18 @@ def measure(
     Raises:
         UsageError: there are too few samples or classes.
     """
-    if batch < 1 or classes < 3:
-        raise UsageError(f"--batch {batch} --classes {classes}: there must be a sample, and 3 classes")
+    if not (1 <= batch < 2**31 and 3 <= classes < 2**31):
+        raise UsageError(f"--batch {batch} --classes {classes}: there must be a sample, and 3 classes; below 2^31 each")
     if device.type == "cpu":
         keep_freed_memory()  # as training does
-    scores_BN = torch.randn(batch, classes - 1, generator=torch.Generator().manual_seed(0)).to(device)
+    with memory_for("scores"):
+        scores_BN = torch.randn(batch, classes - 1, generator=torch.Generator().manual_seed(0)).to(device)
     cases = [(name, k, dtype) for k in DEGREES if k < classes - 1 for name in _ALGORITHMS for dtype in DTYPES]
     with progress(len(cases), "case", "measuring") as bar:
         for name, k, dtype in cases:
-            yield _row(name, k, scores_BN.to(dtype), rounds)
+            with memory_for(f"{name}, k {k}"):
+                row = _row(name, k, scores_BN.to(dtype), rounds)
+            yield row
             bar.advance(1, f"{name}, k {k}")
 
 

@@ -62,7 +62,7 @@ def repeated(arguments: list[str], numbers: tuple[str, ...], names: tuple[str, .
 
 
 def _is_name(argument: str) -> bool:
-    return not argument.startswith("-")
+    return not argument.startswith("-") or bool(_NUMBER.match(argument))
 
 
 def _each(option: str, joined: str) -> list[str]:

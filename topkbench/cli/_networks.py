@@ -32,7 +32,9 @@ def build(words: list[str]) -> tuple[Network, int]:
         raise UsageError(f"unknown network {kind!r}{near} --network takes one of: {_FORMS}")
     n, k = _numbers(kind, numbers)
     if n > WIRES:
-        raise UsageError(f"--network {kind} {n}: only up to {WIRES} wires are drawn; topkbench.ops.networks has any")
+        raise UsageError(
+            f"--network {' '.join(words)}: only up to {WIRES} wires are drawn; topkbench.ops.networks has any"
+        )
     try:
         return networks.named(kind, n, k), n
     except ValueError as error:

@@ -53,10 +53,11 @@ def _drawn(found: dict[str, Any]) -> str:
 def _told(value: object) -> str:
     """Give a value as a person would write it.
 
-    >>> _told({"train": {"min": 2, "max": 9}}), _told(True)
-    ('train (min 2, max 9)', 'yes')
+    >>> _told({"train": {"min": 2, "max": 9}}), _told({"class_ids": True})
+    ('train (min 2, max 9)', 'class ids yes')
     """
     if isinstance(value, dict):
-        parts = (f"{k} ({_told(v)})" if isinstance(v, dict) else f"{k} {_told(v)}" for k, v in value.items())
+        named = ((key.replace("_", " "), v) for key, v in value.items())
+        parts = (f"{key} ({_told(v)})" if isinstance(v, dict) else f"{key} {_told(v)}" for key, v in named)
         return ", ".join(parts) or "none"
     return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)

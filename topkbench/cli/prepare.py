@@ -34,6 +34,13 @@ def prepare(
         str | None,
         typer.Option(metavar="NAME|FILE", help="imagenet-1k, imagenet-21k-p, or a file of class ids."),
     ] = None,
+    hierarchy: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME|FILE",
+            help="cifar-100, or a file: child,parent lines, JSON, or distances; WordNet needs none.",
+        ),
+    ] = None,
     test_fraction: Annotated[
         float | None, typer.Option(help="Make a stratified test split of this part of the training rows.")
     ] = None,
@@ -46,7 +53,8 @@ def prepare(
     from topkbench import prepare as library
     from topkbench.cli._progress import note, progress
 
-    options = library.Options(_mapping(map_ or []), dtype, classes, test_fraction, split_seed, allow_nonfinite)
+    mapping = _mapping(map_ or [])
+    options = library.Options(mapping, dtype, classes, test_fraction, split_seed, allow_nonfinite, hierarchy)
     jobs = library.plan(dumps or [], out, note, DATA, overwrite=overwrite)
     stores = library.prepare_all(jobs, options, overwrite=overwrite, progress=progress, note=note)
     if as_json:

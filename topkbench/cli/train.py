@@ -52,7 +52,7 @@ def train(
     ] = None,
     optimizer: Annotated[Literal["adam", "sgd"] | None, Option(help="What updates the weights.")] = None,
     momentum: Annotated[float | None, Option(help="Of sgd.")] = None,
-    nesterov: Annotated[bool | None, Option("--nesterov", help="Nesterov's momentum.")] = None,
+    nesterov: Annotated[bool | None, Option("--nesterov/--no-nesterov", help="Nesterov's momentum.")] = None,
     weight_decay: Annotated[float | None, Option(help="Of either optimizer.")] = None,
     batch_size: Annotated[int | None, Option(help="Rows a step.")] = None,
     m: Annotated[Any, Option(parser=_count_or_none, metavar="INTEGER|none", help="Classes on the short-list.")] = None,

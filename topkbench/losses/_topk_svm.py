@@ -49,9 +49,8 @@ class TopKSVM(Method):
         """
         check_scores(logits, target)
         if (classes := logits.shape[-1]) <= self.k:
-            raise ValueError(
-                f"k = {self.k} needs more classes than the {classes} there are; give k = {classes - 1} or fewer"
-            )
+            cure = f"give k = {classes - 1} or fewer" if classes > 1 else "give two or more"
+            raise ValueError(f"k = {self.k} needs more classes than the {classes} there are; {cure}")
         return at_least_float32(logits)
 
     def hard(self, scores_BC: Tensor, label_B: Tensor) -> Tensor:

@@ -17,6 +17,10 @@ class Loss(TopKSVM):
 
     It reaches at least 57 % top-1 and 82 % top-5 on the demo set.
 
+    Attributes:
+        k: the label is to be among the k best classes; 1..C − 1.
+        alpha: the margin α ≥ 0, in units of the scores.
+
     >>> import torch
     >>> Loss(k=2)(torch.tensor([[0.0, 1.0, 3.0, 2.0]]), torch.tensor([1]))  # 1 + (2 − 1) / 2
     tensor([1.5000])

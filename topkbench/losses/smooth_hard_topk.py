@@ -23,6 +23,11 @@ class Loss(SmoothTopKSVM):
 
     It reaches at least 60 % top-1 and 85 % top-5 on the demo set.
 
+    Attributes:
+        k: the label is to be among the k best classes; 1..C − 1.
+        alpha: the margin α ≥ 0, in units of the scores.
+        tau: temperature τ > 0, in units of the scores; the smaller, the nearer to the hard loss.
+
     >>> import torch
     >>> Loss(k=1, alpha=0.0)(torch.tensor([[0.0, 7.0], [0.0, 6.0]]), torch.tensor([1, 1]))  # 0, log(1 + exp(−6))
     tensor([0.0000, 0.0025])

@@ -17,6 +17,7 @@ Legend: S samples of the noise evaluated together, B batch, N = S · B rows that
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial, reduce, wraps
+from operator import index
 from typing import Any, NamedTuple
 
 import torch
@@ -128,7 +129,8 @@ def fenchel_young(  # noqa: PLR0913 - what is learnt, and how `perturbed` is to 
 
     Raises:
         TypeError: scores that are not floating point.
-        ValueError: a target or results of a function of another shape than the scores, or what `perturbed` refuses.
+        ValueError: a target or results of a function of another shape than the scores, a batch of numbers, or what
+            `perturbed` refuses.
         NotImplementedError: a second derivative is asked for.
 
     >>> argmax = lambda x_NC: torch.nn.functional.one_hot(x_NC.argmax(-1), x_NC.shape[-1])
@@ -137,6 +139,10 @@ def fenchel_young(  # noqa: PLR0913 - what is learnt, and how `perturbed` is to 
     >>> loss.round(decimals=1)  # −log softmax = log 4 = 1.386
     tensor([1.4000])
     """
+    if batched and scores.ndim < 2:
+        raise ValueError(
+            f"scores {list(scores.shape)} have no axis beside the batch's; give batched=False for one sample"
+        )
     theta_B = finite(scores if batched else scores.unsqueeze(0))
     right = _always(_like(scores, target).view_as(theta_B)) if isinstance(target, Tensor) else target
 
@@ -216,6 +222,9 @@ class _Sampling:
     chunk: int | None
 
     def __post_init__(self) -> None:
+        for option in ("num_samples", "chunk"):
+            if getattr(self, option) is not None:
+                object.__setattr__(self, option, _whole(getattr(self, option), option))
         if self.num_samples < 1:
             raise ValueError(f"num_samples = {self.num_samples}; give 1 or more")
         require_positive(self.sigma, "sigma")
@@ -257,6 +266,18 @@ class _Sampling:
             samples = min(block, self.num_samples - start)
             draws = [draw((samples, *x.shape), generator=source, device=x.device) for x in inputs]
             yield from zip(*(torch.split(z, self.chunk or samples) for z in draws), strict=True)
+
+
+def _whole(value: object, option: str) -> int:
+    """An integer of any library's as Python's own.
+
+    Raises:
+        TypeError: it is none.
+    """
+    try:
+        return index(value)  # type: ignore[arg-type]
+    except TypeError as error:
+        raise TypeError(f"{option} = {value!r}; give a whole number") from error
 
 
 def _default_generator(device: torch.device) -> Generator:

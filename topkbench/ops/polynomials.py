@@ -43,7 +43,7 @@ def log_esf(x_BN: Tensor, k: int, tau: float = 1.0) -> Tensor:
     >>> log_esf(torch.tensor([1.0, 2.0, 3.0]).log(), 3).exp()  # 1, 1 + 2 + 3, 1·2 + 1·3 + 2·3, 1·2·3
     tensor([ 1.0000,  6.0000, 11.0000,  6.0000])
     """
-    n = x_BN.shape[-1]
+    n = _variables(x_BN)
     _require_degree(k, n, tau)
     about_BD, origin_B1 = _about_kth(at_least_float32(x_BN), min(k, n), tau)
     degree_D = torch.arange(about_BD.shape[-1], device=x_BN.device)
@@ -72,11 +72,17 @@ def log_ratio(x_BN: Tensor, y_B: Tensor, k: int, tau: float = 1.0) -> Tensor:
     >>> log_ratio(torch.tensor([1.0, 2.0, 3.0]).log(), torch.tensor(0.0), 2)  # log(11 / 6)
     tensor(0.6061, dtype=torch.float64)
     """
-    require_ranks(k, x_BN.shape[-1])
-    _require_degree(k, x_BN.shape[-1], tau)
+    require_ranks(k, _variables(x_BN))
+    _require_degree(k, _variables(x_BN), tau)
     about_BD, origin_B1 = _about_kth(at_least_float32(x_BN), k, tau)
     below_B = origin_B1.squeeze(-1) - finite(y_B).double()
     return about_BD[..., -1] - about_BD[..., -2] + below_B / tau
+
+
+def _variables(x_BN: Tensor) -> int:
+    if not x_BN.ndim:
+        raise ValueError("x is one number; give variables along its last axis, [..., N]")
+    return x_BN.shape[-1]
 
 
 def _require_degree(k: int, n: int, tau: float) -> None:

@@ -180,14 +180,18 @@ def sort_by(x: Tensor, compare: Callable[[Tensor, Tensor], Tensor], dim: int = -
 
     Raises:
         TypeError: values that are not floating point.
-        ValueError: no items, or `dim` is no axis.
+        ValueError: no items, `dim` is no axis, or weights with other axes than the pairs.
 
     >>> sort_by(torch.tensor([2.0, 0.0]), lambda a, b: torch.sigmoid(a - b))  # 2 σ(−2), 2 σ(2)
     tensor([0.2384, 1.7616])
     """
 
     def swap(a_P: Tensor, b_P: Tensor) -> tuple[Tensor, Tensor]:
-        weight_P = compare(a_P, b_P)
+        weight_P = torch.as_tensor(compare(a_P, b_P), device=a_P.device).to(a_P.dtype)
+        if weight_P.ndim not in (0, a_P.ndim):
+            raise ValueError(
+                f"compare made {list(weight_P.shape)} of {list(a_P.shape)}; give a weight with as many axes"
+            )
         return torch.lerp(a_P, b_P, weight_P), torch.lerp(b_P, a_P, weight_P)
 
     return _through_the_network(x, swap, dim)

@@ -60,7 +60,8 @@ def prepare(
     with partial(out, size) as path, Writer(path, contents.layout) as writer, Hashes(sources) as hashes:
         _fill(writer, contents, hashes, options, progress, note)
         attributes = {**_origin(sources, hashes), "recipe": made_of}
-        writer.seal(contents.n_classes, contents.class_ids, contents.class_names, attributes)
+        parents = contents.hierarchy.parents
+        writer.seal(contents.n_classes, contents.class_ids, contents.class_names, parents, attributes)
     return open_store(out)
 
 
@@ -112,6 +113,8 @@ def _fill(
 ) -> None:
     for split, labels in contents.labels.items():
         writer.append(f"{split}/labels", labels)
+    if contents.hierarchy.distances is not None:
+        writer.append("classes/distances", contents.hierarchy.distances)
     total = sum(stream.nbytes for stream in contents.streams)
     with progress(total, "B", "preparing") as bar:
         tally = copy(contents.streams, contents.dtype, writer, hashes, bar)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from topkbench import classes, dumps
+from topkbench import classes, dumps, hierarchy
 from topkbench.classes import Classes
 from topkbench.dumps import roles
 from topkbench.dumps.arrays import Array
@@ -34,6 +34,7 @@ class Contents:
         n_classes: Labels are less than this.
         class_ids: In label order, if they are known.
         class_names: Likewise.
+        hierarchy: The one that was asked for, if any: edges or distances.
     """
 
     streams: list[Stream]
@@ -42,6 +43,7 @@ class Contents:
     n_classes: int
     class_ids: list[str] | None
     class_names: list[str] | None
+    hierarchy: hierarchy.Source
 
     @property
     def layout(self) -> dict[str, Spec]:
@@ -51,6 +53,8 @@ class Contents:
         for split, labels in self.labels.items():
             specs[f"{split}/embeddings"] = Spec((len(labels), dim), self.dtype)
             specs[f"{split}/labels"] = Spec(labels.shape, labels.dtype)
+        if self.hierarchy.distances is not None:
+            specs["classes/distances"] = Spec(self.hierarchy.distances.shape, self.hierarchy.distances.dtype)
         return specs
 
 
@@ -59,7 +63,7 @@ def look(sources: Sequence[Path], options: Options, note: Callable[[str], None])
 
     Raises:
         UsageError: A format or role is not known, or there is no test split and no --test-fraction (or both).
-        DataError: Counts, dimensions or labels are wrong.
+        DataError: Counts, dimensions, labels or the hierarchy are wrong.
         UnsafeInputError: From the readers.
     """
     opened = [dumps.read(source) for source in sources]
@@ -75,10 +79,13 @@ def look(sources: Sequence[Path], options: Options, note: Callable[[str], None])
     n_classes = limit or 1 + max(int(y.max()) for y in labels.values())
     if ids is None and (known := _guess(n_classes, len(labels["train"]), note)):
         ids, names = known.ids, names or known.names
+    above = hierarchy.Source(None, None)
+    if options.hierarchy is not None:
+        above = hierarchy.load(options.hierarchy, n_classes, ids, names)
     _tell_empty(labels["train"], n_classes, note)
     with guard(", ".join(map(str, sources))):
         streams, labels = _divide(embeddings, labels, options)
-    return Contents(streams, labels, _dtype(embeddings, options.dtype), n_classes, ids, names)
+    return Contents(streams, labels, _dtype(embeddings, options.dtype), n_classes, ids, names, above)
 
 
 def _own_lists(found: roles.Layout) -> tuple[list[str] | None, list[str] | None]:

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from topkbench import dumps
+from topkbench import dumps, hierarchy
 from topkbench.dumps import roles
 from topkbench.dumps.arrays import Array, Dump
 from topkbench.errors import DataError, UsageError
@@ -33,8 +33,9 @@ def describe(path: Path) -> dict[str, Any]:
 
     Returns:
         path, format, size in bytes; `arrays`: key, shape, dtype and role ("" for none) of each; `classes`, their
-        number; `rows_per_class`: by split the least, median and most; of a store also checksum and origin; of
-        a dump that cannot be prepared as it is, `problem` says why.
+        number; `rows_per_class`: by split the least, median and most; of a store also checksum, origin and `hierarchy`
+        (nodes, edges, depth, classes that are above others, distances; empty where there is none); of a dump that
+        cannot be prepared as it is, `problem` says why.
 
     Raises:
         UsageError: There is no such file, or its format is not known.
@@ -58,9 +59,15 @@ def _of_store(store: Store) -> dict[str, Any]:
         "rows_per_class": {name: _spread(split.labels, store.n_classes) for name, split in store.splits.items()},
         "class_ids": store.class_ids is not None,
         "class_names": store.class_names is not None,
+        "hierarchy": _hierarchy(store),
         "checksum": store.checksum,
         **{key: value for key, value in store.attributes.items() if key not in _TOLD_ELSEWHERE},
     }
+
+
+def _hierarchy(store: Store) -> dict[str, Any]:
+    found = hierarchy.of(store.n_classes, store.class_ids, store.class_names, store.parents, store.distances)
+    return found.summary() if found else {}
 
 
 def _of_dump(dump: Dump) -> dict[str, Any]:

@@ -4,12 +4,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from topkbench import dumps, store
+from topkbench import dumps, hierarchy, store
 from topkbench.errors import TopkbenchError, UsageError
 
 _DEMO = Path(__file__).parent.parent / "demo" / "wordnet826.npz"
 _ENDINGS = (".h5", ".hdf5")
-_NOT_DATA = ("README.md",)
+_NOT_DATA = ("README.md", ".partial", hierarchy.ENDING)
 
 Note = Callable[[str], None]
 
@@ -119,6 +119,4 @@ def _is_dump(path: Path, note: Note) -> bool:
 
 
 def _visible(folder: Path) -> list[Path]:
-    return sorted(
-        p for p in folder.iterdir() if p.name[0] != "." and p.name not in _NOT_DATA and p.suffix != ".partial"
-    )
+    return sorted(p for p in folder.iterdir() if p.name[0] != "." and not p.name.endswith(_NOT_DATA))

@@ -19,6 +19,8 @@ class Options:
         mapping: Role (train_embeddings, test_labels, …) → key in the dump, where the keys do not tell.
         dtype: keep (float16 and float32 stay, everything else becomes float32), float16 or float32.
         classes: A list that ships or a file (see `topkbench.classes.load`); it comes before the dump's own.
+        hierarchy: One that ships or a file (see `topkbench.hierarchy.load`), of parents or of distances. Classes that
+            are WordNet's or CIFAR-100's need none.
         test_fraction: Makes a stratified test split of this part of the training rows, where there is none.
         split_seed: Of that split.
         allow_nonfinite: Keep rows that hold NaN or infinite values.
@@ -30,6 +32,7 @@ class Options:
     test_fraction: float | None = None
     split_seed: int = 0
     allow_nonfinite: bool = False
+    hierarchy: str | None = None
 
     def __post_init__(self) -> None:
         if self.dtype not in DTYPES:
@@ -45,8 +48,11 @@ def recipe(sources: Sequence[Path], options: Options) -> str:
         UsageError: A source is not a file.
     """
     made_of: dict[str, Any] = {"sources": sorted(_identity(source) for source in sources), **asdict(options)}
-    if options.classes and Path(options.classes).is_file():
-        made_of["classes"] = _identity(Path(options.classes))
+    for name, given in (("classes", options.classes), ("hierarchy", options.hierarchy)):
+        if given and Path(given).is_file():
+            made_of[name] = _identity(Path(given))
+    if options.hierarchy is None:  # so are stores that were made before there were any
+        del made_of["hierarchy"]
     return json.dumps(made_of, sort_keys=True)
 
 

@@ -6,6 +6,7 @@ from typing import Any, get_args
 import pandas as pd
 
 from topkbench.errors import UsageError
+from topkbench.option_effects import with_effect
 from topkbench.runs import RULES, Record, Rule
 
 METRICS = ("top1", "top5", "top10", "top20")
@@ -34,7 +35,7 @@ def frame(records: Iterable[Record], select: Rule = "per_metric") -> pd.DataFram
 def _row(record: Record, select: Rule) -> dict[str, Any]:
     accuracies = record.selected.get(select, {}).get("test") or {}
     return {
-        **{option: _hashable(value) for option, value in record.config.items()},
+        **{option: _hashable(value) for option, value in with_effect(record.config).items()},
         **{metric: accuracies.get(metric) for metric in METRICS},
         "dataset": record.data["name"],
         "checksum": record.data.get("checksum"),
