@@ -31,7 +31,8 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("data") / "wordnet826.h5"
     with np.load(DEMO) as d:
         splits = {s: (d[f"{s}_embeddings"], d[f"{s}_labels"]) for s in ("train", "test")}
-    store.create(path, splits)
+        names = {key: [str(name) for name in d[key]] for key in ("class_ids", "class_names")}
+    store.create(path, splits, **names)
     return path
 
 

@@ -5,7 +5,7 @@ from math import sqrt
 import pytest
 import torch
 
-from topkbench.label_noise import within_blocks
+from topkbench.label_noise import among_siblings, within_blocks
 
 ROWS = 50_000
 
@@ -44,3 +44,33 @@ def test_more_noise_keeps_what_less_has_changed():
     labels, little = noisy(0.2)
     _, much = noisy(0.6)
     assert torch.equal(much[little != labels], little[little != labels])
+
+
+FAMILIES = torch.tensor([9, 4, 9, 0, 4, 9, 7])  # {0, 2, 5}, {1, 4}, {3}, {6}
+
+
+def among(probability: float) -> tuple[torch.Tensor, torch.Tensor]:
+    labels = torch.arange(ROWS) % 7
+    return labels, among_siblings(labels, FAMILIES, probability, torch.Generator().manual_seed(1))
+
+
+@pytest.mark.parametrize("probability", [0.0, 0.3, 1.0])
+def test_siblings_make_labels_wrong_as_often_as_asked_where_there_are_any(probability):
+    """Within 5 standard deviations of the draws."""
+    labels, changed = among(probability)
+    assert torch.equal(FAMILIES[changed], FAMILIES[labels])
+    has_siblings = (labels != 3) & (labels != 6)
+    assert torch.equal(changed[~has_siblings], labels[~has_siblings])
+    rows = int(has_siblings.sum())
+    share = (changed != labels)[has_siblings].double().mean()
+    assert abs(share - probability) <= 5 * sqrt(0.25 / rows) * (0 < probability < 1)
+
+
+def test_every_sibling_is_as_likely_and_noise_is_nested():
+    labels, changed = among(1.0)
+    counts = torch.bincount(changed[labels == 2], minlength=7)
+    rows = int((labels == 2).sum())
+    assert counts[[1, 2, 3, 4, 6]].sum() == 0
+    assert (counts[[0, 5]] - rows / 2).abs().max() <= 5 * sqrt(rows / 4)
+    _, little = among(0.2)
+    assert torch.equal(changed[little != labels], little[little != labels])

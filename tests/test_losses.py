@@ -37,9 +37,29 @@ def sample(batch: int = 7, classes: int = CLASSES, scale: float = 2.0, dtype=tor
     return logits.to(dtype), torch.randint(classes, (batch,), generator=generator)
 
 
-def call(loss: Method, logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-    """The loss of a step whose noise, if it has any, is always the same."""
-    return loss(logits, target, Problem(generator=torch.Generator(logits.device).manual_seed(0)))
+def problem(classes: int, device: torch.device | str = "cpu", order: torch.Tensor | None = None) -> Problem:
+    """A tree of families of three classes, its distances, prototypes, and noise that is always the same.
+
+    Args:
+        classes: C.
+        device: of all tensors and of the noise.
+        order: the classes, permuted.
+    """
+    families = -(-classes // 3)
+    leaf = torch.arange(classes) if order is None else order
+    root = classes + families
+    parents = torch.cat([classes + leaf // 3, torch.full((families + 1,), root)])
+    distances = 4 - 2 * (leaf.unsqueeze(-1) // 3 == leaf // 3).int()
+    prototypes = torch.randn(classes, 5, generator=torch.Generator().manual_seed(0))[leaf]
+    return Problem(
+        distances.fill_diagonal_(0).to(device), parents.to(device), prototypes.to(device),
+        torch.Generator(device).manual_seed(0),
+    )  # fmt: skip
+
+
+def call(loss: Method, logits: torch.Tensor, target: torch.Tensor, order: torch.Tensor | None = None) -> torch.Tensor:
+    """The loss of a step."""
+    return loss(logits, target, problem(logits.shape[-1], logits.device, order))
 
 
 def loss_and_gradient(loss: Method, logits: torch.Tensor, target: torch.Tensor):
@@ -101,7 +121,8 @@ def test_class_permutation(method):
     loss = has(method, "class permutation")()
     logits, target = sample()
     order = torch.randperm(CLASSES, generator=torch.Generator().manual_seed(1))
-    torch.testing.assert_close(call(loss, logits[:, order], order.argsort()[target]), call(loss, logits, target))
+    permuted = call(loss, logits[:, order], order.argsort()[target], order)
+    torch.testing.assert_close(permuted, call(loss, logits, target))
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -168,6 +189,7 @@ def test_ties_and_infinities_stay_finite(method):
 @pytest.mark.parametrize("method", METHODS)
 def test_a_masked_class_leaves_the_others_as_they_are(method):
     """−∞ and the lowest float are as good as −1e9: 17 of 20 classes masked, a short-list of 8."""
+    has(method, "masked classes")
     loss = build(method, m=8)
     logits, target = torch.full((3, 20), -1e9), torch.tensor([0, 1, 2])
     logits[:, :3] = torch.tensor([1.0, 3.0, 2.5])
@@ -212,6 +234,7 @@ def test_nan_is_not_hidden_and_stays_in_its_row(method):
 
 @pytest.mark.parametrize("method", METHODS)
 def test_the_nan_of_another_class_is_not_hidden(method):
+    has(method, "other classes")
     logits, target = sample(4)
     logits[2, (target[2] + 1) % CLASSES] = torch.nan
     values = call(build(method), logits, target)

@@ -89,7 +89,7 @@ def test_a_label_out_of_reach_of_the_noise_is_given_up_by_sort_alone(mode, pulls
 
 def test_perturbed_topk_names_its_idle_options():
     idle = losses.load("perturbed_topk", p_k=(1.0,), m=16, top1_mode="sm").idle()
-    assert idle == ("sigma", "num_samples", "noise")
+    assert idle == ("sigma", "num_samples", "perturbation")
     assert losses.load("perturbed_topk").idle() == ()
 
 
@@ -220,7 +220,7 @@ def test_nan_is_not_hidden_and_stays_in_its_row(method):
     [
         ({"sigma": 0.0}, "sigma = 0.0 is not a positive number"),
         ({"num_samples": 0}, "num_samples = 0"),
-        ({"noise": "cauchy"}, "unknown noise 'cauchy'"),
+        ({"perturbation": "cauchy"}, "unknown perturbation 'cauchy'"),
     ],
 )
 def test_refuses_noise_that_is_none(method, options, message):
@@ -232,7 +232,7 @@ def test_refuses_noise_that_is_none(method, options, message):
 @pytest.mark.parametrize("noise", ["gumbel", "normal"])
 def test_learns(method, noise, blobs, tmp_path):
     """30 classes a standard deviation of .7 wide, which a linear head tells apart."""
-    options = {"nloglr": 2.0, "batch_size": 100, "noise": noise, "n_epochs": 10}
+    options = {"nloglr": 2.0, "batch_size": 100, "perturbation": noise, "n_epochs": 10}
     record = train.train(blobs, tmp_path, method, options).record
     assert record.selected["last"]["test"]["top1"] > 0.9
 

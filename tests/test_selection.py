@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from topkbench.selection import Evaluation, OnTest, Selection
+from topkbench.selection import Evaluation, Measured, Selection
 
 #        epoch, step, valid top-1, valid top-5, test top-1, test top-5
 HISTORY = [(1, 1, 0.10, 0.50, 0.11, 0.51), (1, 9, 0.30, 0.60, 0.31, 0.61), (2, 10, 0.30, 0.70, 0.33, 0.71),
@@ -16,8 +16,8 @@ def follow() -> Selection:
         valid = {"top1": v1, "top5": v5}
         is_last = at == len(HISTORY) - 1
         picked = is_last or selection.beaten(valid)
-        test = OnTest({"top1": t1, "top5": t5}, np.array([at]), np.array([10 + at])) if picked else None
-        selection.observe(Evaluation(epoch, step, valid, test))
+        test = Measured({"top1": t1, "top5": t5}, np.array([at]), np.array([10 + at])) if picked else None
+        selection.observe(Evaluation(epoch, step, Measured(valid), test))
     return selection
 
 
@@ -45,6 +45,6 @@ def test_ranks_belong_to_the_picks():
 
 def test_a_pick_without_its_test_is_an_error():
     selection = Selection()
-    selection.observe(Evaluation(1, 1, {"top1": 0.5}))
+    selection.observe(Evaluation(1, 1, Measured({"top1": 0.5})))
     with pytest.raises(ValueError, match="step 1 was picked"):
         selection.selected()

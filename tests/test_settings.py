@@ -174,7 +174,7 @@ def test_options_by_set_are_the_methods_own_and_given_once():
 
 @pytest.mark.parametrize(
     ("line", "message"),
-    [("device: str = 'cpu'", "option device bears the name"), ("head = 'prototypes'", "wants the head 'prototypes'")],
+    [("device: str = 'cpu'", "option device bears the name"), ("head = 'trunk'", "wants the head 'trunk'")],
 )
 def test_a_users_method_that_cannot_be_had(tmp_path, line, message):
     own = tmp_path / "mine.py"

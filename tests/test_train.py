@@ -1,6 +1,7 @@
 """Whole runs: replayed by a plain loop, the same wherever the data lie, recorded however they end."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -71,24 +72,24 @@ def plain_loop(
     return [p.detach() for p in model.parameters()]
 
 
-def independent(loss: losses.Method, method: str):
+def independent(loss: losses.Method, method: str, problem: Problem):
     """The same loss out of the papers' definitions where they are written down, else its own mean."""
     if method in plain.METHODS:
         return plain.top_k_cross_entropy(method, loss.p_k, loss.m, loss.inverse_temperature)
     if method == "softmax_cross_entropy":
         return torch.nn.functional.cross_entropy
-    problem = Problem(generator=protocol.noise(0, "method"))  # of seed 0, as the trainer's
-    return lambda logits, target: loss(logits, target, problem).mean()
+    noisy = replace(problem, generator=protocol.noise(0, "method"))  # of seed 0, as the trainer's
+    return lambda logits, target: loss(logits, target, noisy).mean()
 
 
-@pytest.mark.parametrize("method", losses.names())
+@pytest.mark.parametrize("method", [name for name in losses.names() if losses.find(name).head == "linear"])
 def test_replayed_by_a_plain_loop(demo, method):
     """Weights within 1e-9 after 200 steps in float64 (DESIGN §5), at the papers' learning rate.
 
     At 1e-2 sorting networks amplify rounding: there the two differ by 1e-12 after 20 steps and by 0.1 after 50.
     """
     ours = stack_after(demo, 200, method, nloglr=4.5)
-    expected = plain_loop(demo, 200, independent(ours.runs[0].loss, method), 4.5)
+    expected = plain_loop(demo, 200, independent(ours.runs[0].loss, method, ours._problem), 4.5)
     for stacked, weights in zip(ours.head.parameters(), expected, strict=True):
         torch.testing.assert_close(stacked.detach()[0], weights, rtol=0, atol=1e-9)
 

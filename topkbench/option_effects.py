@@ -10,6 +10,7 @@ LEFT_ALONE: Mapping[str, Any] = {
     "train_per_class": None,
     "train_fraction": None,
     "label_noise": 0.0,
+    "noise": "block",
 }
 """Values that do nothing: a run with them is the run that it was before there was such an option."""
 
@@ -17,11 +18,13 @@ LEFT_ALONE: Mapping[str, Any] = {
 def idle(values: Mapping[str, Any]) -> tuple[str, ...]:
     """Options that have no effect beside the values of the others.
 
-    >>> idle({"optimizer": "sgd", "label_noise": 0.0})
+    >>> idle({"optimizer": "sgd", "label_noise": 0.2, "noise": "siblings"})
     ('noise_block',)
     """
     of_sgd = () if values["optimizer"] == "sgd" else ("momentum", "nesterov")
-    return of_sgd if values["label_noise"] else (*of_sgd, "noise_block")
+    if not values["label_noise"]:
+        return (*of_sgd, "noise", "noise_block")
+    return of_sgd if values["noise"] == "block" else (*of_sgd, "noise_block")
 
 
 def with_effect(config: Mapping[str, Any]) -> dict[str, Any]:

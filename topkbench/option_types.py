@@ -1,5 +1,6 @@
 """Whether an option's value is of the type that its dataclass annotates."""
 
+from collections.abc import Mapping
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from topkbench.errors import UsageError
@@ -32,6 +33,8 @@ def _fits(value: object, wanted: Any) -> bool:
     arguments = get_args(wanted)
     if get_origin(wanted) is tuple:
         return isinstance(value, list | tuple) and all(_fits(each, arguments[0]) for each in value)
+    if get_origin(wanted) is Mapping:
+        return isinstance(value, Mapping)
     if get_origin(wanted) is Literal:
         return value in arguments
     if arguments:

@@ -27,16 +27,19 @@ class Part:
     labels: Tensor
 
 
-def parts(store: Store, shared: Protocol, generator: torch.Generator) -> dict[str, Part]:
+def parts(
+    store: Store, shared: Protocol, generator: torch.Generator, family_C: Tensor | None = None
+) -> dict[str, Part]:
     """The rows for `train`, `valid` and `test`; validation and test keep their labels as they are.
 
     Args:
         store: the data.
         shared: how to split them and what to do to the labels.
         generator: the run's stream; nothing is drawn from it where the data bring their own validation split.
+        family_C: the family of each class, if the classes have a tree.
 
     Raises:
-        UsageError: the data have no test split.
+        UsageError: the data have no test split, or no families for noise among siblings.
         DataError: a label is out of range, which prepare has refused: the file has changed since.
     """
     if "test" not in store.splits:
@@ -44,7 +47,7 @@ def parts(store: Store, shared: Protocol, generator: torch.Generator) -> dict[st
     label_N = _labels(store, "train")
     valid, train_index = _split(store, label_N, shared, generator)
     return {
-        "train": Part("train", train_index, _with_noise(label_N, store.n_classes, shared)),
+        "train": Part("train", train_index, _with_noise(label_N, store.n_classes, shared, family_C)),
         "valid": valid,
         "test": _whole(store, "test"),
     }
@@ -68,10 +71,15 @@ def _split(store: Store, label_N: Tensor, shared: Protocol, generator: torch.Gen
     return Part("train", valid_index, label_N), train_index
 
 
-def _with_noise(label_N: Tensor, classes: int, shared: Protocol) -> Tensor:
+def _with_noise(label_N: Tensor, classes: int, shared: Protocol, family_C: Tensor | None) -> Tensor:
     if not shared.label_noise:
         return label_N
     generator = protocol.noise(shared.seed, "label noise")
+    if shared.noise == "siblings":
+        if family_C is None:
+            cure = "give them a class tree with 'topkbench prepare --hierarchy FILE'"
+            raise UsageError(f"--noise siblings: these data have no class tree; {cure}")
+        return label_noise.among_siblings(label_N, family_C, shared.label_noise, generator)
     return label_noise.within_blocks(label_N, classes, shared.label_noise, shared.noise_block, generator)
 
 

@@ -19,12 +19,20 @@ Ranks = npt.NDArray[np.integer]
 
 
 @dataclass(frozen=True)
-class OnTest:
-    """The test split at one evaluation: accuracies, the rank of each row's true class, the class predicted."""
+class Measured:
+    """A split at one evaluation.
+
+    Attributes:
+        accuracies: top1, top5, …
+        ranks: of each row's true class; of the test split alone.
+        predictions: the class predicted for each row; likewise.
+        costs: error_rate, average_cost, …, where the classes have a hierarchy.
+    """
 
     accuracies: Accuracies
-    ranks: Ranks
-    predictions: Ranks
+    ranks: Ranks | None = None
+    predictions: Ranks | None = None
+    costs: Mapping[str, float | None] | None = None
 
 
 @dataclass(frozen=True)
@@ -33,8 +41,8 @@ class Evaluation:
 
     epoch: int
     step: int
-    valid: Accuracies
-    test: OnTest | None = None
+    valid: Measured
+    test: Measured | None = None
 
 
 class Selection:
@@ -49,12 +57,12 @@ class Selection:
         return [
             metric
             for metric, value in valid.items()
-            if metric not in self._best or value > self._best[metric].valid[metric]
+            if metric not in self._best or value > self._best[metric].valid.accuracies[metric]
         ]
 
     def observe(self, evaluation: Evaluation) -> None:
         """Take in the next evaluation; where it beats a best, its test result must be there."""
-        for metric in self.beaten(evaluation.valid):
+        for metric in self.beaten(evaluation.valid.accuracies):
             self._best[metric] = evaluation
         self._last = evaluation
 
@@ -62,7 +70,7 @@ class Selection:
         """The record's `selected`: per rule the accuracies, with the epoch and step they come from."""
         best = self._best
         per_metric = {
-            "valid": {metric: e.valid[metric] for metric, e in best.items()},
+            "valid": {metric: e.valid.accuracies[metric] for metric, e in best.items()},
             "test": {metric: _test(e).accuracies[metric] for metric, e in best.items()},
             "epoch": {metric: e.epoch for metric, e in best.items()},
             "step": {metric: e.step for metric, e in best.items()},
@@ -74,8 +82,10 @@ class Selection:
         """The arrays of ranks.npz: of each pick, the test ranks and the predictions."""
         picks = {f"per_metric_{metric}": e for metric, e in self._best.items()}
         picks |= {"best_top1": self._best["top1"], "last": self._final()}
-        ranks = {name: _test(e).ranks for name, e in picks.items()}
-        return ranks | {f"{name}_prediction": _test(e).predictions for name, e in picks.items()}
+        found = {name: _test(e) for name, e in picks.items()}
+        arrays = {name: test.ranks for name, test in found.items()}
+        arrays |= {f"{name}_prediction": test.predictions for name, test in found.items()}
+        return {name: array for name, array in arrays.items() if array is not None}
 
     def _final(self) -> Evaluation:
         if self._last is None:
@@ -83,16 +93,18 @@ class Selection:
         return self._last
 
 
-def _test(evaluation: Evaluation) -> OnTest:
+def _test(evaluation: Evaluation) -> Measured:
     if evaluation.test is None:
         raise ValueError(f"the evaluation at step {evaluation.step} was picked, but its test split was not evaluated")
     return evaluation.test
 
 
 def _whole(evaluation: Evaluation) -> dict[str, Any]:
+    test = _test(evaluation)
     return {
         "epoch": evaluation.epoch,
         "step": evaluation.step,
-        "valid": dict(evaluation.valid),
-        "test": dict(_test(evaluation).accuracies),
+        "valid": dict(evaluation.valid.accuracies),
+        "test": dict(test.accuracies),
+        **({} if test.costs is None else {"test_costs": dict(test.costs)}),
     }

@@ -9,14 +9,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from topkbench import defaults, losses, option_types, presets, protocol, training_options
+from topkbench import defaults, heads, losses, option_types, presets, protocol, training_options
 from topkbench.errors import UsageError, did_you_mean
 from topkbench.losses import Method, TopKCrossEntropy
 from topkbench.training_options import Protocol, flag, given
 
 DATA = "data"
 """The origin of a value that the data's size has bounded or given."""
-HEAD = "linear"
 
 
 @dataclass(frozen=True)
@@ -40,25 +39,39 @@ class Settings:
     def config(self) -> dict[str, Any]:
         """Every option and its value, flat, as the record keeps it; p_k is empty where the method has no k."""
         own = asdict(self.loss)
+        judge = own.get(losses.JUDGED, {})
         source = {"source": self.source} if self.source else {}
-        return {"method": self.method, "p_k": _p_k_of(own), **own, **source, **asdict(self.protocol)}
+        return {"method": self.method, "p_k": _p_k_of({**own, **judge}), **own, **source, **asdict(self.protocol)}
 
-    def identity(self, data_checksum: str, n_classes: int) -> dict[str, Any]:
+    def identity(self, data_checksum: str, n_classes: int, hierarchy: str | None = None) -> dict[str, Any]:
         """What makes two runs the same run: this is hashed into the run id.
 
-        The number of classes is not in the data's checksum, but a class list may be longer than the labels reach.
+        The number of classes is not in the data's checksum, but a class list may be longer than the labels reach. Nor
+        is the hierarchy, whose checksum counts for methods that need one.
         """
         protocol = self.protocol.identity()
+        needs_it = {"distances", "parents"}.intersection(self.loss.needs) or protocol.get("noise") == "siblings"
+        of_hierarchy = {"hierarchy": hierarchy} if needs_it else {}
         return {
             "method": self.method,
-            "options": {key: value for key, value in asdict(self.loss).items() if key not in self.loss.idle()},
-            "head": HEAD,
+            "options": _without(self.loss.idle(), asdict(self.loss)),
+            "head": self.loss.head,
             "optimizer": protocol.pop("optimizer", "adam"),
             "protocol": protocol,
             "source": self.source,
             "data": data_checksum,
             "n_classes": n_classes,
+            **of_hierarchy,
         }
+
+
+def _without(idle: tuple[str, ...], options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options that have an effect; also of those of a loss that judges."""
+    return {
+        option: _without(idle, value) if option == losses.JUDGED else value
+        for option, value in options.items()
+        if option not in idle
+    }
 
 
 def resolve(
@@ -80,11 +93,11 @@ def resolve(
     if said is None:
         raise UsageError("no method; give --method NAME. See 'topkbench methods'.")
     method = method or said
-    name, own = losses.canonical(method), losses.options(method)
+    name, own = losses.canonical(method), _options(method, {**line, **chosen})
     line, chosen = _with_k(name, own, line), losses.with_alias_options(method, _with_k(name, own, chosen))
     _refuse_unknown(name, {**line, **chosen}, own)
-    if (head := losses.find(method).head) != HEAD:
-        raise UsageError(f"{name} wants the head {head!r}; there is only {HEAD!r}")
+    if (head := losses.find(method).head) not in heads.NAMES:
+        raise UsageError(f"{name} wants the head {head!r}; there are {', '.join(heads.NAMES)}")
     tuned = None if losses.is_file(method) else name  # a file may bear the name of one of ours
     values, origin = _layered(
         [("method", own), *defaults.layers(tuned, facts), (f"presets/{preset}", line), ("user", chosen)],
@@ -93,9 +106,9 @@ def resolve(
     of_the_run = {option: values[option] for option in training_options.OPTIONS if option in values}
     option_types.check(Protocol, of_the_run, "train")
     training_options.check_ranges(of_the_run)
-    option_types.check(losses.find(method), {option: values[option] for option in own}, name)
+    _check_types(method, name, {option: values[option] for option in own})
     _fit(values, origin, facts)
-    loss = losses.load(method, **{option: values[option] for option in own})
+    loss = _loss(method, {option: values[option] for option in own})
     run = Protocol(**{option: values[option] for option in training_options.OPTIONS})
     for option in (*loss.idle(), *run.idle()):
         if origin[option] == "user":
@@ -105,6 +118,35 @@ def resolve(
             raise UsageError(f"{shown} has no effect beside the other options of {name}; leave it out")
     source = hashlib.sha256(Path(method).read_bytes()).hexdigest()[:12] if losses.is_file(method) else None
     return Settings(name, loss, run, origin, source)
+
+
+def _options(method: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """A method's options and their own defaults; with those of the loss that it leaves the judging to, if it does."""
+    own = losses.options(method)
+    if losses.JUDGED not in own:
+        return own
+    judge = given.get("loss", own["loss"])
+    if not isinstance(judge, str):
+        raise UsageError(f"{method}: loss = {judge!r}; it takes a method's name")
+    return {option: value for option, value in own.items() if option != losses.JUDGED} | losses.options(judge)
+
+
+def _check_types(method: str, name: str, values: Mapping[str, Any]) -> None:
+    own = losses.options(method)
+    option_types.check(losses.find(method), {option: value for option, value in values.items() if option in own}, name)
+    judges = {option: value for option, value in values.items() if option not in own}
+    if judges:
+        option_types.check(losses.find(values["loss"]), judges, values["loss"])
+
+
+def _loss(method: str, values: Mapping[str, Any]) -> Method:
+    """The method's loss, of the options that `_options` lists."""
+    own = losses.options(method)
+    chosen = {option: value for option, value in values.items() if option in own}
+    if losses.JUDGED in own:
+        chosen["loss"] = losses.canonical(values["loss"])
+        chosen[losses.JUDGED] = {option: value for option, value in values.items() if option not in own}
+    return losses.load(method, **chosen)
 
 
 def _with_preset(method: str | None, chosen: Mapping[str, Any], preset: str) -> tuple[str, dict[str, Any]]:

@@ -13,14 +13,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from topkbench import metrics, protocol
+from topkbench import evaluation, heads, protocol
 from topkbench.batches import Rows
-from topkbench.heads import FeedForward, HeadViews
+from topkbench.heads import FeedForward, Head, HeadViews
 from topkbench.losses import Method, one_a_sample
 from topkbench.optimizer import SGD, Adam, Optimizer, scheduled
 from topkbench.problem import Problem
 from topkbench.progress import Progress
-from topkbench.selection import Evaluation, OnTest, Selection
+from topkbench.selection import Evaluation, Measured, Selection
 from topkbench.settings import Settings
 from topkbench.training_options import Protocol
 
@@ -94,7 +94,8 @@ class Stack:
         self._problem = problem
         self._generator = generator
         self._device = device
-        self.head = _head(len(settings), dims, generator, self._shared, device, splits.train.dtype)
+        members = [s.loss for s in settings]
+        self.head = _head(members, dims, generator, self._shared, problem, device, splits.train.dtype)
         self._views = HeadViews(self.head)
         self._optimizer = _optimizer(self._views, [10**-s.protocol.nloglr for s in settings], self._shared)
         self._rate_factor = 1.0
@@ -140,6 +141,7 @@ class Stack:
         losses_H.sum().backward()  # type: ignore[no-untyped-call]
         self._views.hand_over_gradients()
         self._optimizer.step(self._rate_factor)
+        self.head.update(x_BD, y_B)
         self._loss_sum_H += losses_H.detach()
         self._steps_summed += 1
 
@@ -159,17 +161,19 @@ class Stack:
         losses = self._mean_losses()
         at = (epoch, (epoch - 1) * self.steps_per_epoch + step)
         is_last = at == (self._shared.n_epochs, self._shared.n_epochs * self.steps_per_epoch)
-        ranks_HN = torch.cat([metrics.ranks(*block) for block in self._scored(self.splits.valid)], -1)
-        valid = [metrics.top_k(ranks_N) for ranks_N in ranks_HN]
+        distances = self._problem.distances
+        valid = evaluation.measure(self._scored(self.splits.valid), distances, whole=False)
         always = is_last or self._shared.eval_test == "always"
         wanted = [
-            not run.error and isfinite(loss) and bool(always or run.selection.beaten(accuracies))
-            for run, loss, accuracies in zip(self.runs, losses, valid, strict=True)
+            not run.error and isfinite(loss) and bool(always or run.selection.beaten(measured.accuracies))
+            for run, loss, measured in zip(self.runs, losses, valid, strict=True)
         ]
-        tests = self._on_test() if any(wanted) else [None] * len(self.runs)
-        for run, loss, accuracies, wants, test in zip(self.runs, losses, valid, wanted, tests, strict=True):
+        tests: Sequence[Measured | None] = [None] * len(self.runs)
+        if any(wanted):
+            tests = evaluation.measure(self._scored(self.splits.test), distances)
+        for run, loss, measured, wants, test in zip(self.runs, losses, valid, wanted, tests, strict=True):
             if not run.error:
-                _record(run, Evaluation(*at, accuracies, test if wants else None), loss)
+                _record(run, Evaluation(*at, measured, test if wants else None), loss)
 
     def _mean_losses(self) -> list[float]:
         """Each head's mean loss since the last evaluation; NaN where its last step has spoilt a weight."""
@@ -179,18 +183,6 @@ class Stack:
         self._steps_summed = 0
         means: list[float] = means_H.where(sound_H, torch.nan).tolist()
         return means
-
-    def _on_test(self) -> list[OnTest | None]:
-        """What each head makes of the test rows."""
-        blocks = [
-            (metrics.ranks(*block).int(), metrics.predictions(block[0]).int())
-            for block in self._scored(self.splits.test)
-        ]
-        ranks_HN, predictions_HN = (torch.cat(parts, -1) for parts in zip(*blocks, strict=True))
-        return [
-            OnTest(metrics.top_k(ranks_N), ranks_N.cpu().numpy(), predictions_N.cpu().numpy())
-            for ranks_N, predictions_N in zip(ranks_HN, predictions_HN, strict=True)
-        ]
 
     @torch.no_grad()
     def _scored(self, rows: Rows) -> Iterator[tuple[Tensor, Tensor]]:
@@ -204,18 +196,21 @@ class Stack:
 def _groups(losses: Sequence[Method], seed: int, device: torch.device) -> Iterator[_Group]:
     for loss, equal in groupby(losses):
         count = len(list(equal))
-        for heads in [1] * count if loss.draws_noise else [count]:
-            yield _Group(loss, heads, protocol.noise(seed, "method", device))
+        for size in [1] * count if loss.draws_noise else [count]:
+            yield _Group(loss, size, protocol.noise(seed, "method", device))
 
 
-def _record(run: Run, evaluation: Evaluation, loss: float) -> None:
-    test = evaluation.test.accuracies if evaluation.test else None
-    entry = {"epoch": evaluation.epoch, "step": evaluation.step, "loss": loss}
-    run.history.append({**entry, "valid": dict(evaluation.valid), "test": test and dict(test)})
+def _record(run: Run, at: Evaluation, loss: float) -> None:
+    entry: dict[str, Any] = {"epoch": at.epoch, "step": at.step, "loss": loss}
+    for split, measured in (("valid", at.valid), ("test", at.test)):
+        entry[split] = dict(measured.accuracies) if measured else None
+        if measured and measured.costs:
+            entry[f"{split}_costs"] = dict(measured.costs)
+    run.history.append(entry)
     if isfinite(loss):
-        run.selection.observe(evaluation)
+        run.selection.observe(at)
     else:
-        where = f"epoch {evaluation.epoch}, step {evaluation.step}"
+        where = f"epoch {at.epoch}, step {at.step}"
         cure = "try a larger --nloglr, or see that the data and the loss are finite"
         run.error = f"diverged: loss or weights are not finite at {where}; {cure}"
 
@@ -228,15 +223,25 @@ def _shown(runs: Sequence[Run]) -> str:
 
 
 def _head(
-    heads: int,
+    members: Sequence[Method],
     dims: Sequence[int],
     generator: torch.Generator,
     shared: Protocol,
+    problem: Problem,
     device: torch.device,
     dtype: torch.dtype,
-) -> FeedForward:
+) -> Head:
+    first = members[0]
+    if any((each.head, each.head_options()) != (first.head, first.head_options()) for each in members):
+        raise ValueError("runs of one stack share their head")
     dropout = protocol.noise(shared.seed, "dropout", device) if shared.apply_dropout else None
-    head = FeedForward(heads, dims, generator, apply_relu=shared.apply_relu, dropout=dropout)
+
+    def maps(out_dim: int) -> FeedForward:
+        return FeedForward(
+            len(members), [*dims[:-1], out_dim], generator, apply_relu=shared.apply_relu, dropout=dropout
+        )
+
+    head = heads.build(first.head, maps, dims[-1], problem, generator, first.head_options())
     return head.to(device, dtype)
 
 

@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from topkbench import batches, partition, protocol, runs, settings
+from topkbench import batches, hierarchy, partition, protocol, runs, settings
 from topkbench.allocator import is_out_of_memory, keep_freed_memory
 from topkbench.errors import DataError, RunError, TopkbenchError, UsageError
+from topkbench.hierarchy import Hierarchy
 from topkbench.problem import Problem
 from topkbench.progress import Progress, silent
 from topkbench.settings import Settings
@@ -62,7 +63,11 @@ def train(
     """
     store = open_store(data)
     resolved = placed(settings.resolve(method, chosen, facts(store), preset), store)
-    run_id = runs.run_id(resolved.method, resolved.identity(store.checksum, store.n_classes))
+    known = _hierarchy(store)
+    # better told before there is a folder for the run
+    _require_needs([resolved], _problem(known, torch.device("cpu"), protocol.stream(0)))
+    identity = resolved.identity(store.checksum, store.n_classes, known.checksum if known else None)
+    run_id = runs.run_id(resolved.method, identity)
     done = runs.find(results, store.name, run_id)
     if done and done.status == "done" and not force:
         return Outcome(done, runs.folder(results, store.name, run_id), was_done=True)
@@ -93,9 +98,10 @@ def build(store: Store, members: Sequence[Settings]) -> Stack:
     if device.type == "cpu":
         keep_freed_memory()
     generator = protocol.stream(shared.seed)
-    splits = _splits(store, shared, generator, device)
+    found = _hierarchy(store)
+    splits = _splits(store, shared, generator, device, found)
     dims = [store.dim, *shared.hidden_dims, store.n_classes]
-    problem = Problem(generator=protocol.noise(shared.seed, "method", device))
+    problem = _problem(found, device, protocol.noise(shared.seed, "method", device))
     _require_needs(members, problem)
     return Stack(members, splits, dims, generator, device, problem)
 
@@ -126,9 +132,13 @@ def choose_device(name: str) -> torch.device:
     return torch.device(name)
 
 
-def _splits(store: Store, shared: Protocol, generator: torch.Generator, device: torch.device) -> Splits:
+def _splits(
+    store: Store, shared: Protocol, generator: torch.Generator, device: torch.device, known: Hierarchy | None
+) -> Splits:
     dtype = torch.float64 if shared.precision == "float64" else torch.float32
-    parts = partition.parts(store, shared, generator)
+    tree = None if known is None else known.parents
+    family_C = None if tree is None else torch.from_numpy(tree[: store.n_classes])
+    parts = partition.parts(store, shared, generator, family_C)
     held = {name: batches.hold(split.embeddings, shared.residency, device) for name, split in store.splits.items()}
     rows = {
         role: batches.Rows(held[part.split], part.labels.to(device), part.index, dtype) for role, part in parts.items()
@@ -136,11 +146,25 @@ def _splits(store: Store, shared: Protocol, generator: torch.Generator, device: 
     return Splits(**rows)
 
 
+def _problem(known: Hierarchy | None, device: torch.device, generator: torch.Generator) -> Problem:
+    """What is known of the classes, on the device."""
+    if known is None:
+        return Problem(generator=generator)
+    parents = None if known.parents is None else torch.from_numpy(known.parents).to(device)
+    return Problem(torch.from_numpy(np.array(known.distances)).to(device), parents, generator=generator)
+
+
+def _hierarchy(store: Store) -> Hierarchy | None:
+    known = (store.class_ids, store.class_names, store.parents, store.distances)
+    return hierarchy.of(store.n_classes, *known, cache_beside=store.path)
+
+
 def _require_needs(members: Sequence[Settings], problem: Problem) -> None:
     for member in members:
         for need in member.loss.needs:
             if getattr(problem, need) is None:
-                raise UsageError(f"{member.method} needs {need} of the classes, which these data do not have")
+                cure = "give them a hierarchy with 'topkbench prepare --hierarchy FILE'"
+                raise UsageError(f"{member.method} needs {need} of the classes, which these data do not have; {cure}")
 
 
 def _train_anew(store: Store, results: Path, resolved: Settings, run_id: str, progress: Progress) -> Outcome:

@@ -10,6 +10,7 @@ from topkbench.errors import UsageError
 
 PRECISIONS = ("highest", "high", "bf16", "float64")
 EVAL_TEST = ("picked", "always")
+NOISES = ("block", "siblings")
 DEVICES = ("auto", "cpu", "cuda")
 
 
@@ -30,7 +31,9 @@ class Protocol:
         valid_size: training rows kept apart for validation.
         train_per_class: training rows kept of each class, or None for all; validation is balanced then, too.
         train_fraction: the same, as a share in (0, 1] of the average class.
-        label_noise: probability that a training row's label is drawn anew from its block.
+        label_noise: probability that a training row's label is drawn anew.
+        noise: block, that of consecutive classes, or siblings: the label becomes another class of its family in the
+            class tree.
         noise_block: consecutive classes that form a block.
         hidden_dims: sizes of hidden layers; none for a linear head.
         apply_relu: ReLU on the embeddings.
@@ -59,6 +62,7 @@ class Protocol:
     train_per_class: int | None
     train_fraction: float | None
     label_noise: float
+    noise: str
     noise_block: int
     hidden_dims: tuple[int, ...]
     apply_relu: bool
@@ -135,6 +139,7 @@ def shown(value: object) -> str:
 OPTIONS = tuple(field.name for field in fields(Protocol))
 _CHOICES = {
     "optimizer": optimizer.NAMES,
+    "noise": NOISES,
     "precision": PRECISIONS,
     "eval_test": EVAL_TEST,
     "device": DEVICES,

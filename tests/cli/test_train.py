@@ -29,7 +29,7 @@ def test_every_option_reaches_the_record(topkbench, blobs):
         "--seed": 3, "--m": "none", "--inverse-temperature": 2, "--distribution": "logistic_phi", "--art-lambda": 0.25,
         "--top1-mode": "smce", "--valid-size": 100, "--eval-every": 7, "--eval-test": "always", "--device": "cpu",
         "--residency": "mmap", "--precision": "high", "--optimizer": "sgd", "--momentum": 0.8, "--weight-decay": 1e-3,
-        "--label-noise": 0.1, "--noise-block": 3, "--train-per-class": 9,
+        "--label-noise": 0.1, "--noise": "block", "--noise-block": 3, "--train-per-class": 9,
     }  # fmt: skip
     flat = [str(token) for pair in options.items() for token in pair]
     lists = [
@@ -54,7 +54,7 @@ def test_every_option_reaches_the_record(topkbench, blobs):
         "valid_size": 100, "hidden_dims": [24, 20], "apply_relu": True, "apply_dropout": True, "eval_every": 7,
         "eval_test": "always", "precision": "high", "device": "cpu", "residency": "mmap", "optimizer": "sgd",
         "momentum": 0.8, "nesterov": True, "weight_decay": 1e-3, "lr_steps": [2, 7], "label_noise": 0.1,
-        "noise_block": 3, "train_per_class": 9, "train_fraction": None,
+        "noise": "block", "noise_block": 3, "train_per_class": 9, "train_fraction": None,
     }  # fmt: skip
 
 

@@ -84,3 +84,16 @@ def test_the_caption_says_what_the_figures_are(run):
     assert "standard deviation over 3 seeds; at the last evaluation" in report.caption(three)
     mixed = folded(run(), run(seed=1), run(method="b"), select="best_top1")
     assert "over 1 to 2 seeds; at the evaluation with the best top-1 on validation" in report.caption(mixed)
+
+
+def test_what_mistakes_cost_is_shown_where_it_is_known_the_least_best(run):
+    """AC 1.5 and 2.5 fold to 2 ± .71, and 3 has no deviation; mistakes that there are none of have no cost."""
+    costs = [{"average_cost": cost, "mistake_cost": None} for cost in (1.5, 2.5, 3.0)]
+    records = [run(0.6, costs=costs[0]), run(0.6, seed=1, costs=costs[1]), run(0.7, method="bitonic", costs=costs[2])]
+    rows = report.rows(report.frame(records))
+    table = report.table(rows)
+    assert list(table["AC"]) == ["3.00", "2.00 ± 0.71"]
+    assert [isinstance(cell, report.Best) for cell in table["AC"]] == [False, True]
+    assert list(table["mistakes"]) == ["n/a", "n/a"]
+    assert "AC and mistakes: the mean distance of the prediction from the truth" in report.caption(rows)
+    assert "AC" not in report.table(report.rows(report.frame([run()])))

@@ -75,5 +75,7 @@ def test_runs_that_repeat_a_seed_are_found(run):
 def test_columns(run):
     assert " ".join(fold(run()).columns) == (
         "dataset method p_k settings n_seeds top1_mean top1_std top5_mean top5_std "
-        "top10_mean top10_std top20_mean top20_std select"
+        "top10_mean top10_std top20_mean top20_std error_rate_mean error_rate_std average_cost_mean average_cost_std "
+        "mistake_cost_mean mistake_cost_std best_cost5_mean best_cost5_std best_cost10_mean best_cost10_std "
+        "best_cost20_mean best_cost20_std select"
     )

@@ -143,7 +143,7 @@ def _contenders(methods: Sequence[str] | None, setting: Setting) -> list[Contend
     if setting.m > setting.classes:
         raise UsageError(f"--m {setting.m} exceeds the {setting.classes} classes; give {setting.classes} or fewer")
     found = []
-    for name in methods or [name for name in losses.names() if not losses.find(name).needs]:
+    for name in methods or [name for name in losses.names() if _is_of_scores(name)]:
         loss = _loss(name, setting)
         found.append(ours(losses.canonical(name) if losses.is_file(name) else name, loss))
         if not losses.is_file(name):  # a file may bear the name of one of ours
@@ -151,9 +151,16 @@ def _contenders(methods: Sequence[str] | None, setting: Setting) -> list[Contend
     return found
 
 
+def _is_of_scores(name: str) -> bool:
+    loss = losses.find(name)
+    return not loss.needs and loss.head == "linear"
+
+
 def _loss(name: str, setting: Setting) -> Method:
     if needs := losses.find(name).needs:
         raise UsageError(f"{name} needs {', '.join(needs)}, which random scores do not have; leave it out")
+    if not _is_of_scores(name):
+        raise UsageError(f"{name} makes scores of its own, by a head; bench measures losses of scores; leave it out")
     options = {**losses.options(name), **losses.with_alias_options(name, {})}
     sizes = {"m": setting.m} if "m" in options else {}
     if "k" in options and setting.classes > 1:  # which takes a class more

@@ -63,11 +63,12 @@ def _facts(name: str) -> dict[str, Any]:
     from topkbench import losses
 
     loss = losses.find(name)
+    options = {**losses.options(name), **losses.with_alias_options(name, {})}
     return {
         "method": losses.canonical(name),
         "aliases": list(loss.aliases),
         "paper": loss.paper,
-        "options": {**losses.options(name), **losses.with_alias_options(name, {})},
+        "options": {option: value for option, value in options.items() if option != losses.JUDGED},
         "choices": loss.choices,
         "head": loss.head,
         "needs": list(loss.needs),

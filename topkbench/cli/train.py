@@ -60,6 +60,7 @@ def train(
     distribution: Annotated[str | None, Option(help="What relaxes a comparator: logistic_phi, cauchy, …")] = None,
     art_lambda: Annotated[float | None, Option(help="λ of logistic_phi.")] = None,
     top1_mode: Annotated[Literal["sm", "smce", "sort"] | None, Option(help="Where the top-1 part comes from.")] = None,
+    embedding_dim: Annotated[int | None, Option(help="Dimensions of the space that holds prototypes.")] = None,
     hidden_dims: Annotated[list[int] | None, Option(help="Hidden layers: --hidden-dims 512 256")] = None,
     apply_relu: Annotated[bool | None, Option("--apply-relu", help="ReLU on the embeddings.")] = None,
     apply_dropout: Annotated[
@@ -75,8 +76,9 @@ def train(
         ),
     ] = None,
     train_fraction: Annotated[float | None, Option(help="The same, as a share of the average class.")] = None,
-    label_noise: Annotated[
-        float | None, Option(help="Probability that a training row's label is drawn anew from its block of classes.")
+    label_noise: Annotated[float | None, Option(help="Probability that a training row's label is drawn anew.")] = None,
+    noise: Annotated[
+        Literal["block", "siblings"] | None, Option(help="Drawn from a block of classes, or from siblings in the tree.")
     ] = None,
     noise_block: Annotated[int | None, Option(help="Consecutive classes that form a block.")] = None,
     eval_every: Annotated[int | None, Option(help="Steps between evaluations.")] = None,

@@ -28,6 +28,7 @@ from topkbench.losses._topk_svm import SmoothTopKSVM
 from topkbench.ops.scores import at_least_float32, check_scores
 
 __all__ = [
+    "JUDGED",
     "Method",
     "SmoothTopKSVM",
     "TopKCrossEntropy",
@@ -43,6 +44,10 @@ __all__ = [
     "short_list",
     "with_alias_options",
 ]
+
+
+JUDGED = "loss_options"
+"""The option of a method whose scores another loss judges that holds the options of that loss."""
 
 
 def names() -> list[str]:

@@ -38,6 +38,10 @@ class Method:
         """Options that have no effect beside the values of the others."""
         return ()
 
+    def head_options(self) -> dict[str, Any]:
+        """What its head takes of the options."""
+        return {}
+
     def regulariser(self, problem: Problem) -> Tensor:
         """A term added once a step, []."""
         return torch.zeros(())

@@ -7,8 +7,9 @@ import torch
 from torch import Tensor
 
 from topkbench.losses._method import Method
+from topkbench.losses._sampling import require_sampling
 from topkbench.losses._short_list import short_list
-from topkbench.ops.perturbed import NOISES, fenchel_young, perturbed
+from topkbench.ops.perturbed import NOISES, fenchel_young
 from topkbench.ops.scores import check_scores
 from topkbench.problem import Problem
 
@@ -36,7 +37,7 @@ class Loss(Method):
         m: classes on the short-list, k + 1..C, or None for all of them.
         sigma: σ > 0, the scale of the noise, in units of the scores.
         num_samples: samples of the noise for each sample of the batch, ≥ 1.
-        noise: `gumbel` or `normal`.
+        perturbation: `gumbel` or `normal`, the noise.
 
     >>> loss = Loss(k=1, m=2, sigma=1.0, num_samples=10**6)
     >>> loss(torch.tensor([[0.0, 1.0, -9.0]]), torch.tensor([1])).round(decimals=1)  # −log σ(1) = 0.3133
@@ -45,7 +46,7 @@ class Loss(Method):
 
     paper: ClassVar[str] = "Berthet et al. 2020"
     draws_noise: ClassVar[bool] = True
-    choices: ClassVar[dict[str, tuple[str, ...]]] = {"noise": NOISES}
+    choices: ClassVar[dict[str, tuple[str, ...]]] = {"perturbation": NOISES}
     lacks: ClassVar[dict[str, str]] = {
         "sample independence": "a sample's noise depends on its place in the batch",
         "stacked heads": "a head's noise depends on its place in the stack",
@@ -57,14 +58,14 @@ class Loss(Method):
     m: int | None = 16
     sigma: float = 1.0
     num_samples: int = 100
-    noise: str = "gumbel"
+    perturbation: str = "gumbel"
 
     def __post_init__(self) -> None:
         if self.k < 1:
             raise ValueError(f"k = {self.k}; give 1 or more")
         if self.m is not None and self.m <= self.k:
             raise ValueError(f"m = {self.m} leaves no class outside the top {self.k}; give m = {self.k + 1} or more")
-        perturbed(None, self.num_samples, self.sigma, self.noise)  # which refuses what has no meaning
+        require_sampling(self.num_samples, self.sigma, self.perturbation)
 
     def __call__(self, logits: Tensor, target: Tensor, problem: Problem = Problem()) -> Tensor:
         """The Fenchel–Young loss of each sample: [..., B, C], [..., B] -> [..., B]."""
@@ -79,7 +80,7 @@ class Loss(Method):
             self._top,
             num_samples=self.num_samples,
             sigma=self.sigma,
-            noise=self.noise,
+            noise=self.perturbation,
             generator=problem.generator,
         )
         return losses_N.view(target.shape)

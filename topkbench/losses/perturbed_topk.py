@@ -7,6 +7,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from topkbench.losses._sampling import require_sampling
 from topkbench.losses._topk_cross_entropy import TopKCrossEntropy
 from topkbench.ops.perturbed import NOISES, perturbed
 from topkbench.problem import Problem
@@ -30,7 +31,7 @@ class Loss(TopKCrossEntropy):
     Attributes:
         sigma: σ > 0, the scale of the noise, in units of the scores.
         num_samples: samples of the noise for each sample of the batch, ≥ 1.
-        noise: `gumbel` or `normal`.
+        perturbation: `gumbel` or `normal`, the noise.
 
     >>> loss = Loss(p_k=(1.0,), m=2, top1_mode="sort", sigma=1.0, num_samples=10**6)
     >>> loss(torch.tensor([[0.0, 1.0, -9.0]]), torch.tensor([1])).round(decimals=1)  # −log σ(1) = 0.3133
@@ -39,7 +40,7 @@ class Loss(TopKCrossEntropy):
 
     paper: ClassVar[str] = "Berthet et al. 2020"
     draws_noise: ClassVar[bool] = True
-    choices: ClassVar[dict[str, tuple[str, ...]]] = {**TopKCrossEntropy.choices, "noise": NOISES}
+    choices: ClassVar[dict[str, tuple[str, ...]]] = {**TopKCrossEntropy.choices, "perturbation": NOISES}
     lacks: ClassVar[dict[str, str]] = {
         "gradient": "it is an estimate: of the ranks without bias, of the logarithm off by O(1 / num_samples)",
         "sample independence": "a sample's noise depends on its place in the batch",
@@ -50,15 +51,15 @@ class Loss(TopKCrossEntropy):
 
     sigma: float = 1.0
     num_samples: int = 100
-    noise: str = "gumbel"
+    perturbation: str = "gumbel"
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        perturbed(None, self.num_samples, self.sigma, self.noise)  # which refuses what has no meaning
+        require_sampling(self.num_samples, self.sigma, self.perturbation)
 
     def idle(self) -> tuple[str, ...]:
         """The noise of ranks that are not asked for."""
-        return () if self.runs_operator else ("sigma", "num_samples", "noise")
+        return () if self.runs_operator else ("sigma", "num_samples", "perturbation")
 
     def label_rank_distribution(
         self, scores_BM: Tensor, label_B: Tensor, k: int, problem: Problem = Problem()
@@ -66,7 +67,7 @@ class Loss(TopKCrossEntropy):
         """[..., B, M], [..., B] -> [..., B, K], by `ops.perturbed`."""
         label_B1 = label_B.unsqueeze(-1).long()
         own_B1, others_BM = scores_BM.gather(-1, label_B1), scores_BM.scatter(-1, label_B1, -inf)
-        ranks = perturbed(_rank, self.num_samples, self.sigma, self.noise, generator=problem.generator)
+        ranks = perturbed(_rank, self.num_samples, self.sigma, self.perturbation, generator=problem.generator)
         ranks_NK: Tensor = ranks(own_B1.flatten(end_dim=-2), others_BM.flatten(end_dim=-2), k)
         return ranks_NK.view(*label_B.shape, k).masked_fill(own_B1.isnan(), nan)  # no comparison shows a NaN
 

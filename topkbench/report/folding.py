@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from topkbench.report.frames import METRICS, OUTCOME, WHICH
+from topkbench.report.frames import COSTS, METRICS, OUTCOME, WHICH
 from topkbench.report.values import show
 
 # Where and how a run ran decides nothing about its result, so it tells no configurations apart.
@@ -19,11 +19,11 @@ def rows(frame: pd.DataFrame) -> pd.DataFrame:
     to .62 and .02.
 
     Returns:
-        Columns dataset, method, p_k, settings, n_seeds, top1_mean, top1_std, …, top20_std, select.
+        Columns dataset, method, p_k, settings, n_seeds, top1_mean, top1_std, …, top20_std, error_rate_mean, …, select.
     """
     done = frame[frame["status"] == "done"]
     options = _options(frame)
-    folds = {f"{metric}_{fold}": (metric, fold) for metric in METRICS for fold in ("mean", "std")}
+    folds = {f"{metric}_{fold}": (metric, fold) for metric in (*METRICS, *COSTS) for fold in ("mean", "std")}
     folded = done.groupby([*_GROUP, *options, "select"], dropna=False, sort=False, as_index=False).agg(
         n_seeds=("seed", "nunique"), **folds
     )

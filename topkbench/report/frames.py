@@ -10,16 +10,19 @@ from topkbench.option_effects import with_effect
 from topkbench.runs import RULES, Record, Rule
 
 METRICS = ("top1", "top5", "top10", "top20")
+COSTS = ("error_rate", "average_cost", "mistake_cost", "best_cost5", "best_cost10", "best_cost20")
+"""What mistakes cost, where the classes have a hierarchy; at the evaluation of the best top-1, or the last."""
 WHICH = ("dataset", "checksum", "method", "p_k", "seed")
-OUTCOME = ("select", *METRICS, "n_test", "status", "error", "seconds", "run_id")
+OUTCOME = ("select", *METRICS, *COSTS, "n_test", "status", "error", "seconds", "run_id")
 
 
 def frame(records: Iterable[Record], select: Rule = "per_metric") -> pd.DataFrame:
     """Lay records out as a table of one row a run.
 
     Its columns are what the run was of (`WHICH`), every option of its config, and what came of it
-    (`OUTCOME`): top1 … top20 are test accuracies, fractions, at the evaluation that `select` picks; NaN where
-    there are none. Options keep Python's own values (lists become tuples): an m of 16 never turns into 16.0.
+    (`OUTCOME`): top1 … top20 are test accuracies, fractions, at the evaluation that `select` picks, and
+    error_rate … best_cost20 what mistakes cost there; NaN where there are none. Options keep Python's own
+    values (lists become tuples): an m of 16 never turns into 16.0.
 
     Raises:
         UsageError: there is no such selection rule.
@@ -29,14 +32,17 @@ def frame(records: Iterable[Record], select: Rule = "per_metric") -> pd.DataFram
     flat = [_row(record, select) for record in records]
     options = dict.fromkeys(name for row in flat for name in row if name not in {*WHICH, *OUTCOME})
     columns = [*WHICH, *options, *OUTCOME]
-    return pd.DataFrame(flat, columns=columns, dtype=object).astype(dict.fromkeys(METRICS, float))
+    return pd.DataFrame(flat, columns=columns, dtype=object).astype(dict.fromkeys((*METRICS, *COSTS), float))
 
 
 def _row(record: Record, select: Rule) -> dict[str, Any]:
     accuracies = record.selected.get(select, {}).get("test") or {}
+    one_evaluation = "best_top1" if select == "per_metric" else select
+    costs = record.selected.get(one_evaluation, {}).get("test_costs") or {}
     return {
         **{option: _hashable(value) for option, value in with_effect(record.config).items()},
         **{metric: accuracies.get(metric) for metric in METRICS},
+        **{cost: costs.get(cost) for cost in COSTS},
         "dataset": record.data["name"],
         "checksum": record.data.get("checksum"),
         "n_test": record.data.get("n_test"),

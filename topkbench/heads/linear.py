@@ -1,18 +1,16 @@
-"""Heads: from embeddings to class scores. A stack of H heads is trained as one.
-
-A head is stacked from the start: parameters are [H, …], and one run is a stack of one.
+"""The linear head, and the perceptron that it is the last layer of.
 
 Legend: H stacked heads, B batch, D embedding, C classes.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 from math import sqrt
 
 import torch
 from torch import Tensor, nn
 
-from topkbench.problem import Problem
+from topkbench.heads._head import Head
 
 
 class StackedLinear(nn.Module):
@@ -42,7 +40,7 @@ class StackedLinear(nn.Module):
         return flat.view(len(x), heads, out_dim).transpose(0, 1)
 
 
-class FeedForward(nn.Module):
+class FeedForward(Head):
     """A linear head, or with hidden layers a perceptron with ReLU between them (difftopk's `--hidden-dims`).
 
     Args:
@@ -77,30 +75,3 @@ class FeedForward(nn.Module):
             x = layer(x).relu()
         scores: Tensor = self.layers[-1](x)
         return scores
-
-    def state(self, problem: Problem) -> Problem:
-        """What this head knows of the step: nothing beyond the problem."""
-        return problem
-
-
-class HeadViews:
-    """Each head's own parameters: views into a stack, so that each can have an optimizer group of its own.
-
-    An optimizer that updates the views in place updates the stack.
-    """
-
-    def __init__(self, head: nn.Module) -> None:
-        self._stacks = list(head.parameters())
-        self._views = [[stack.data[h] for stack in self._stacks] for h in range(len(self._stacks[0]))]
-
-    def __iter__(self) -> Iterator[list[Tensor]]:
-        """Yield the parameters of one head after the other."""
-        return iter(self._views)
-
-    def hand_over_gradients(self) -> None:
-        """Give every view its part of the stack's gradient; the stack keeps none."""
-        for at, stack in enumerate(self._stacks):
-            if stack.grad is not None:
-                for views, gradient in zip(self._views, stack.grad.unbind(), strict=True):
-                    views[at].grad = gradient
-            stack.grad = None

@@ -1,0 +1,156 @@
+"""Runs that know how far classes are apart: what they record, what they need, and heads of their own."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from topkbench import heads, hierarchy, losses, runs, settings, train
+from topkbench.errors import UsageError
+from topkbench.heads import FeedForward
+from topkbench.problem import Problem
+from topkbench.store import open_store
+
+QUICK = {"n_epochs": 1, "nloglr": 1.5, "batch_size": 50, "eval_every": 100}
+OWN_HEADS = [name for name in losses.names() if losses.find(name).head != "linear"]
+
+
+def facts(classes: int = 100) -> dict:
+    return {"n_train": 50 * classes, "n_classes": classes, "dim": 16, "class_rows": [50] * classes}
+
+
+def test_what_mistakes_cost_is_in_the_record(demo, tmp_path):
+    outcome = train.train(demo, tmp_path, "softmax_cross_entropy", QUICK)
+    record, store = outcome.record, open_store(demo)
+    ranks = runs.load_ranks(outcome.folder)
+    distances = hierarchy.of(store.n_classes, store.class_ids).distances
+    labels = np.asarray(store.splits["test"].labels)
+    for rule in ("best_top1", "last"):
+        costs = record.selected[rule]["test_costs"]
+        predicted = ranks[f"{rule}_prediction"]
+        wrong = predicted != labels
+        paid = distances[labels, predicted]
+        assert costs["error_rate"] == pytest.approx(wrong.mean())
+        assert costs["average_cost"] == pytest.approx(paid.mean())
+        assert costs["mistake_cost"] == pytest.approx(paid[wrong].mean())
+        assert costs["average_cost"] > costs["best_cost5"] > costs["best_cost10"] > costs["best_cost20"] > 0
+        in_top_5 = ranks[rule] <= 5
+        assert costs["best_cost5"] <= distances.max() * (~in_top_5).mean()
+    evaluated = record.history[-1]
+    assert evaluated["test_costs"] == record.selected["last"]["test_costs"]
+    assert set(evaluated["valid_costs"]) == {"error_rate", "average_cost", "mistake_cost"}
+    assert evaluated["valid_costs"]["error_rate"] == pytest.approx(1 - evaluated["valid"]["top1"], abs=1e-9)
+    json.loads(record.to_json())
+
+
+def test_without_a_hierarchy_there_are_no_costs_and_who_needs_one_is_refused(blobs, tmp_path):
+    record = train.train(blobs, tmp_path, "softmax_cross_entropy", QUICK).record
+    assert "test_costs" not in record.selected["last"]
+    assert "valid_costs" not in record.history[-1]
+    for method in ("soft_labels", "metric_guided_prototypes", "hierarchical_inference"):
+        with pytest.raises(
+            UsageError, match=f"{method} needs .*give them a hierarchy with 'topkbench prepare --hierarchy"
+        ):
+            train.train(blobs, tmp_path, method, QUICK)
+
+
+def test_noise_among_siblings(demo, blobs, tmp_path):
+    with pytest.raises(UsageError, match=r"--noise siblings: these data have no class tree; .*prepare --hierarchy"):
+        train.train(blobs, tmp_path, "softmax_cross_entropy", {**QUICK, "label_noise": 0.2, "noise": "siblings"})
+    noisy = {**QUICK, "label_noise": 0.9, "noise": "siblings", "n_epochs": 2}
+    assert train.train(demo, tmp_path, "softmax_cross_entropy", noisy).record.selected["last"]["test"]["top1"] < 0.4
+    with pytest.raises(UsageError, match="--noise siblings has no effect"):
+        settings.resolve("bitonic", {"noise": "siblings"}, facts())
+    with pytest.raises(UsageError, match="--noise-block 3 has no effect"):
+        settings.resolve("bitonic", {"noise": "siblings", "label_noise": 0.1, "noise_block": 3}, facts())
+
+
+def test_the_hierarchy_counts_for_those_who_need_it_alone():
+    plain, needy = (settings.resolve(method, {}, facts()) for method in ("softmax_cross_entropy", "soft_labels"))
+    assert plain.identity("data", 100, "one") == plain.identity("data", 100, "other") == plain.identity("data", 100)
+    assert needy.identity("data", 100, "one") != needy.identity("data", 100, "other")
+
+
+@pytest.mark.parametrize("method", OWN_HEADS)
+def test_every_head_trains(demo, tmp_path, method):
+    record = train.train(demo, tmp_path, method, QUICK).record
+    losses_so_far = [entry["loss"] for entry in record.history]
+    assert losses_so_far[-1] < losses_so_far[0]
+    assert record.selected["last"]["test"]["top5"] > 0.05  # of 826 classes
+
+
+def test_a_top_k_loss_judges_prototypes_and_is_recorded_under_them(demo, tmp_path):
+    chosen = {"loss": "splitter_selection", "p_k": (0.5, 0.5), "m": 8, "embedding_dim": 32, **QUICK}
+    record = train.train(demo, tmp_path, "learnt_prototypes", chosen).record
+    assert record.config["loss"] == "splitter_selection"
+    assert record.config["loss_options"]["p_k"] == (0.5, 0.5)
+    assert (record.config["p_k"], record.config["loss_options"]["m"]) == ((0.5, 0.5), 8)
+    assert record.origin["m"] == record.origin["loss"] == "user"
+
+
+@pytest.mark.parametrize(
+    ("chosen", "message"),
+    [
+        ({"m": 8}, "learnt_prototypes has no option 'm'"),  # the cross-entropy has no short-list
+        ({"loss": "sofsort"}, "unknown method 'sofsort'"),
+        ({"loss": "deep_ncm"}, "loss = deep_ncm makes scores of its own; give a loss with a linear head"),
+        ({"loss": "bitonic", "m": 2}, "m = 2 is below k = 5"),
+        ({"loss": 3}, "loss = 3; it takes a method's name"),
+        ({"embedding_dim": 0}, "embedding_dim = 0: it must be at least 1"),
+        ({"distance": "manhattan"}, "unknown distance 'manhattan'"),
+        ({"huber_delta": 0.5, "distance": "squared"}, "huber_delta = 0.5 goes with the euclidean distance"),
+        ({"loss_options": {"m": 8}}, "learnt_prototypes has no option 'loss_options'"),
+    ],
+)
+def test_refuses(chosen, message):
+    with pytest.raises(UsageError, match=message):
+        settings.resolve("learnt_prototypes", chosen, facts())
+
+
+def test_aliases_and_idle_options_of_the_judge():
+    alias = settings.resolve("deep_ncm", {"loss": "bitonic__non_sparse"}, facts())
+    name = settings.resolve("deep_ncm", {"loss": "bitonic"}, facts())
+    assert alias.config() == name.config()
+    cauchy = settings.resolve("deep_ncm", {"loss": "bitonic", "distribution": "cauchy"}, facts())
+    assert "art_lambda" not in cauchy.identity("data", 100)["options"]["loss_options"]
+    with pytest.raises(UsageError, match=r"art_lambda = 0\.3 has no effect"):
+        settings.resolve("deep_ncm", {"loss": "bitonic", "distribution": "cauchy", "art_lambda": 0.3}, facts())
+
+
+def test_class_means_are_those_of_the_rows_seen():
+    """Of a map that stays as it is they are the centroids of scikit-learn's NearestCentroid, the classes' means."""
+    generator = torch.Generator().manual_seed(0)
+    embedding = FeedForward(2, [6, 4], generator)
+    head = heads.build("class_means", lambda dim: embedding, 5, Problem(), generator, {"embedding_dim": 4})
+    x, y = torch.randn(40, 6, generator=generator), torch.arange(40) % 4
+    for rows in torch.arange(40).split(7):
+        head.update(x[rows], y[rows])
+    embedded = embedding(x).detach()
+    for label in range(4):
+        torch.testing.assert_close(head.mean_HCE[:, label], embedded[:, y == label].mean(1))
+    assert (head.mean_HCE[:, 4] == 0).all()  # a class without rows
+
+
+def test_marginals_of_a_tree_sum_to_one_and_fixed_prototypes_stay():
+    generator = torch.Generator().manual_seed(0)
+    parents = torch.tensor([4, 4, 5, 6, 5, 6, 6])  # ((0 1) 2) 3
+
+    def maps(out_dim: int) -> FeedForward:
+        return FeedForward(3, [6, out_dim], generator)
+
+    problem = Problem(parents=parents, distances=1 - torch.eye(4), generator=torch.Generator().manual_seed(1))
+    x = torch.randn(9, 6, generator=generator)
+    tree = heads.build("tree", maps, 4, problem, generator, {})
+    torch.testing.assert_close(tree(x).exp().sum(-1), torch.ones(3, 9))
+    fixed = losses.load("fixed_prototypes", embedding_dim=3)
+    head = heads.build("prototypes", maps, 4, problem, generator, fixed.head_options())
+    assert {name for name, _ in head.named_parameters()} == {"embedding.layers.0.weight", "embedding.layers.0.bias"}
+    points = head.state(problem).prototypes[0]
+    apart = torch.cdist(points, points)[~torch.eye(4).bool()]
+    assert apart.max() / apart.min() < 1.05  # four equal distances fit into three dimensions
+    on_sphere = losses.load("hyperspherical_prototypes", embedding_dim=3)
+    head = heads.build("prototypes", maps, 4, problem, generator, on_sphere.head_options())
+    torch.testing.assert_close(head.prototypes.norm(dim=-1), torch.ones(3, 4))
+    with pytest.raises(UsageError, match="there is no head 'trunk'; one of linear, prototypes"):
+        heads.build("trunk", maps, 4, problem, generator, {})

@@ -1,0 +1,20 @@
+"""What every head has, whether or not it says so."""
+
+from torch import Tensor, nn
+
+from topkbench.problem import Problem
+
+
+class Head(nn.Module):
+    """The ground of every head: embeddings in, class scores of H stacked heads out. Parameters are [H, …]."""
+
+    def forward(self, x_BD: Tensor) -> Tensor:
+        """[B, D] -> class scores [H, B, C]."""
+        raise NotImplementedError
+
+    def state(self, problem: Problem) -> Problem:
+        """What is known of the classes in this step: by default nothing beyond the problem."""
+        return problem
+
+    def update(self, x_BD: Tensor, y_B: Tensor) -> None:
+        """Take in a batch after its step, apart from the gradient; by default nothing is kept of it."""

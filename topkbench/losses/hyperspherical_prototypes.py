@@ -1,0 +1,68 @@
+"""Hyperspherical prototypes."""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from topkbench.losses._method import Method
+from topkbench.losses._needs import needed
+from topkbench.losses._prototypes import require_dimensions
+from topkbench.ops import prototypes
+from topkbench.ops.placement import placed
+from topkbench.ops.scores import check_scores, finite
+from topkbench.problem import Problem
+
+
+@dataclass(frozen=True)
+class Loss(Method):
+    """(1 − cos(f(x), p_y))², with prototypes that were placed on the sphere beforehand (Mettes et al. 2019).
+
+    They are placed by descent on their separation plus their rank loss, so that they are far apart and their cosines
+    are in the order of the classes' distances. A class's score is −(1 − cos)² (`ops.prototypes.hyperspherical_losses`);
+    the loss is minus the label's and knows nothing of the other classes.
+
+    It reaches at least 20 % top-1 and 40 % top-5 on the demo set.
+
+    Attributes:
+        embedding_dim: E ≥ 1, the dimensions of the space that a linear map leads to.
+
+    >>> import torch
+    >>> Loss()(torch.tensor([[-0.25, -4.0]]), torch.tensor([0]))
+    tensor([0.2500])
+    """
+
+    paper: ClassVar[str] = "Mettes et al. 2019"
+    head: ClassVar[str] = "prototypes"
+    needs: ClassVar[tuple[str, ...]] = ("distances",)
+    lacks: ClassVar[dict[str, str]] = {
+        "temperature": "it has none",
+        "other classes": "it knows the label's score alone",
+    }
+
+    embedding_dim: int = 64
+
+    def __post_init__(self) -> None:
+        require_dimensions(self.embedding_dim)
+
+    def head_options(self) -> dict[str, Any]:
+        """The space, and where its prototypes are."""
+        return {"embedding_dim": self.embedding_dim, "distance": "hyperspherical", "place": self.place}
+
+    def place(self, problem: Problem, embedding_dim: int) -> Tensor:
+        """The prototypes, [C, E], of length 1."""
+        distances_CC = needed(problem, "distances")
+        generator = problem.generator or torch.Generator(distances_CC.device)
+
+        def criterion(points_nE: Tensor, index_n: Tensor) -> Tensor:
+            among_nn = distances_CC[index_n[:, None], index_n]
+            order = prototypes.rank_loss(points_nE, among_nn, distance="cosine", generator=generator)
+            return prototypes.separation(points_nE) + order
+
+        return placed(len(distances_CC), embedding_dim, criterion, generator, on_sphere=True)
+
+    def __call__(self, logits: Tensor, target: Tensor, problem: Problem = Problem()) -> Tensor:
+        """The loss of each sample: [..., B, C], [..., B] -> [..., B]."""
+        check_scores(logits, target)
+        return -finite(logits.gather(-1, target.unsqueeze(-1).long())).squeeze(-1)
