@@ -9,9 +9,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from topkbench import defaults, heads, losses, option_types, presets, protocol, training_options
+from topkbench import defaults, heads, losses, method_options, option_types, presets, protocol, training_options
 from topkbench.errors import UsageError, did_you_mean
-from topkbench.losses import Method, TopKCrossEntropy
+from topkbench.losses import Method
 from topkbench.training_options import Protocol, flag, given
 
 DATA = "data"
@@ -41,7 +41,13 @@ class Settings:
         own = asdict(self.loss)
         judge = own.get(losses.JUDGED, {})
         source = {"source": self.source} if self.source else {}
-        return {"method": self.method, "p_k": _p_k_of({**own, **judge}), **own, **source, **asdict(self.protocol)}
+        return {
+            "method": self.method,
+            "p_k": method_options.p_k_of({**own, **judge}),
+            **own,
+            **source,
+            **asdict(self.protocol),
+        }
 
     def identity(self, data_checksum: str, n_classes: int, hierarchy: str | None = None) -> dict[str, Any]:
         """What makes two runs the same run: this is hashed into the run id.
@@ -93,8 +99,11 @@ def resolve(
     if said is None:
         raise UsageError("no method; give --method NAME. See 'topkbench methods'.")
     method = method or said
-    name, own = losses.canonical(method), _options(method, {**line, **chosen})
-    line, chosen = _with_k(name, own, line), losses.with_alias_options(method, _with_k(name, own, chosen))
+    name, own = losses.canonical(method), method_options.known(method, {**line, **chosen})
+    line, chosen = (
+        method_options.with_k(name, own, line),
+        losses.with_alias_options(method, method_options.with_k(name, own, chosen)),
+    )
     _refuse_unknown(name, {**line, **chosen}, own)
     if (head := losses.find(method).head) not in heads.NAMES:
         raise UsageError(f"{name} wants the head {head!r}; there are {', '.join(heads.NAMES)}")
@@ -106,47 +115,22 @@ def resolve(
     of_the_run = {option: values[option] for option in training_options.OPTIONS if option in values}
     option_types.check(Protocol, of_the_run, "train")
     training_options.check_ranges(of_the_run)
-    _check_types(method, name, {option: values[option] for option in own})
+    method_options.check_types(method, {option: values[option] for option in own})
     _fit(values, origin, facts)
-    loss = _loss(method, {option: values[option] for option in own})
+    loss = method_options.build(method, {option: values[option] for option in own})
     run = Protocol(**{option: values[option] for option in training_options.OPTIONS})
-    for option in (*loss.idle(), *run.idle()):
-        if origin[option] == "user":
-            shown = (
-                given(option, values[option]) if option in training_options.OPTIONS else f"{option} = {values[option]}"
-            )
-            raise UsageError(f"{shown} has no effect beside the other options of {name}; leave it out")
+    _refuse_idle(name, (*loss.idle(), *run.idle()), values, origin)
     source = hashlib.sha256(Path(method).read_bytes()).hexdigest()[:12] if losses.is_file(method) else None
     return Settings(name, loss, run, origin, source)
 
 
-def _options(method: str, given: Mapping[str, Any]) -> dict[str, Any]:
-    """A method's options and their own defaults; with those of the loss that it leaves the judging to, if it does."""
-    own = losses.options(method)
-    if losses.JUDGED not in own:
-        return own
-    judge = given.get("loss", own["loss"])
-    if not isinstance(judge, str):
-        raise UsageError(f"{method}: loss = {judge!r}; it takes a method's name")
-    return {option: value for option, value in own.items() if option != losses.JUDGED} | losses.options(judge)
-
-
-def _check_types(method: str, name: str, values: Mapping[str, Any]) -> None:
-    own = losses.options(method)
-    option_types.check(losses.find(method), {option: value for option, value in values.items() if option in own}, name)
-    judges = {option: value for option, value in values.items() if option not in own}
-    if judges:
-        option_types.check(losses.find(values["loss"]), judges, values["loss"])
-
-
-def _loss(method: str, values: Mapping[str, Any]) -> Method:
-    """The method's loss, of the options that `_options` lists."""
-    own = losses.options(method)
-    chosen = {option: value for option, value in values.items() if option in own}
-    if losses.JUDGED in own:
-        chosen["loss"] = losses.canonical(values["loss"])
-        chosen[losses.JUDGED] = {option: value for option, value in values.items() if option not in own}
-    return losses.load(method, **chosen)
+def _refuse_idle(method: str, idle: tuple[str, ...], values: Mapping[str, Any], origin: Mapping[str, str]) -> None:
+    """An option that the user gave must have an effect."""
+    for option in idle:
+        if origin[option] == "user":
+            of_the_run = option in training_options.OPTIONS
+            shown = given(option, values[option]) if of_the_run else f"{option} = {values[option]}"
+            raise UsageError(f"{shown} has no effect beside the other options of {method}; leave it out")
 
 
 def _with_preset(method: str | None, chosen: Mapping[str, Any], preset: str) -> tuple[str, dict[str, Any]]:
@@ -160,32 +144,6 @@ def _with_preset(method: str | None, chosen: Mapping[str, Any], preset: str) -> 
     line = presets.one_line(preset, method, {**closed, **chosen})
     named = line.pop("method")
     return named, line
-
-
-def _with_k(method: str, own: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
-    """The options, with k in place of the p_k that says it, where the method takes k and no p_k.
-
-    Raises:
-        UsageError: the p_k asks for more than one k, or for another one than `k` does.
-    """
-    if "p_k" not in options or "p_k" in own or "k" not in own:
-        return dict(options)
-    option_types.check(TopKCrossEntropy, {"p_k": options["p_k"]}, method)
-    p_k = tuple(options["p_k"])
-    if p_k != _p_k_of({"k": len(p_k)}):
-        raise UsageError(f"--p-k {training_options.shown(p_k)}: {method} takes one k; --p-k 0 0 0 0 1 means k = 5")
-    if options.get("k", len(p_k)) != len(p_k):
-        raise UsageError(
-            f"--p-k {training_options.shown(p_k)} means k = {len(p_k)}, but k = {options['k']} is given too"
-        )
-    return {option: value for option, value in options.items() if option != "p_k"} | {"k": len(p_k)}
-
-
-def _p_k_of(own: Mapping[str, Any]) -> tuple[float, ...]:
-    """The p_k that a method's options say: their own, all weight on their k, or none."""
-    if "p_k" in own or not isinstance(own.get("k"), int):
-        return tuple(own.get("p_k", ()))
-    return (*[0.0] * (own["k"] - 1), 1.0)
 
 
 def with_own(by_flag: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:

@@ -64,8 +64,8 @@ def train(
     store = open_store(data)
     resolved = placed(settings.resolve(method, chosen, facts(store), preset), store)
     known = _hierarchy(store)
-    # better told before there is a folder for the run
-    _require_needs([resolved], _problem(known, torch.device("cpu"), protocol.stream(0)))
+    if resolved.loss.needs:  # better told before there is a folder for the run
+        _require_needs([resolved], _problem(known, torch.device("cpu"), protocol.stream(0)))
     identity = resolved.identity(store.checksum, store.n_classes, known.checksum if known else None)
     run_id = runs.run_id(resolved.method, identity)
     done = runs.find(results, store.name, run_id)
