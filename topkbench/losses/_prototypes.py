@@ -3,8 +3,16 @@
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+import torch
+from torch import Tensor
+
 from topkbench.losses._judged import Judged
+from topkbench.losses._needs import needed
+from topkbench.ops import prototypes
 from topkbench.ops.prototypes import DISTANCES, require_distance
+from topkbench.problem import Problem
+
+GUIDES = ("distortion", "rank")
 
 
 @dataclass(frozen=True)
@@ -33,6 +41,37 @@ class Prototypes(Judged):
     def head_options(self) -> dict[str, Any]:
         """The space, and how it measures."""
         return {option: getattr(self, option) for option in ("embedding_dim", "distance", "huber_delta")}
+
+
+@dataclass(frozen=True)
+class GuidedPrototypes(Prototypes):
+    """Prototypes whose distances are to be like the classes'.
+
+    Attributes:
+        guide: distortion or rank.
+    """
+
+    needs: ClassVar[tuple[str, ...]] = ("distances",)
+    choices: ClassVar[dict[str, tuple[str, ...]]] = {**Prototypes.choices, "guide": GUIDES}
+
+    guide: str = "distortion"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.guide not in GUIDES:
+            raise ValueError(f"unknown guide {self.guide!r}; one of {', '.join(GUIDES)}")
+
+    def guidance(self, points_CE: Tensor, distances_CC: Tensor, generator: torch.Generator | None) -> Tensor:
+        """What the points lack in likeness: their scale-free distortion, or their rank loss, [...]."""
+        if self.guide == "distortion":
+            return prototypes.distortion(points_CE, distances_CC, self.distance)
+        return prototypes.rank_loss(points_CE, distances_CC, distance=self.distance, generator=generator)
+
+
+def placing(problem: Problem) -> tuple[Tensor, torch.Generator]:
+    """What prototypes are placed by beforehand: the classes' distances, and the source of the descent's draws."""
+    distances_CC = needed(problem, "distances")
+    return distances_CC, problem.generator or torch.Generator(distances_CC.device)
 
 
 def require_dimensions(embedding_dim: int) -> None:

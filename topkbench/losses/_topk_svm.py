@@ -41,8 +41,8 @@ class TopKSVM(Method):
         if not 0 <= self.alpha < inf:
             raise ValueError(f"alpha = {self.alpha}: the margin must be a number of at least 0")
 
-    def checked(self, logits: Tensor, target: Tensor) -> Tensor:
-        """Scores of at least float32.
+    def apart(self, logits: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+        """The scores with −∞ for the label's, [..., C], and the label's, [...]; of at least float32.
 
         Raises:
             TypeError, ValueError: scores and labels do not fit together, or there are no more than k classes.
@@ -51,14 +51,14 @@ class TopKSVM(Method):
         if (classes := logits.shape[-1]) <= self.k:
             cure = f"give k = {classes - 1} or fewer" if classes > 1 else "give two or more"
             raise ValueError(f"k = {self.k} needs more classes than the {classes} there are; {cure}")
-        return at_least_float32(logits)
+        scores_BC, label_B1 = at_least_float32(logits), target.unsqueeze(-1).long()
+        return scores_BC.scatter(-1, label_B1, -inf), finite(scores_BC.gather(-1, label_B1)).squeeze(-1)
 
-    def hard(self, scores_BC: Tensor, label_B: Tensor) -> Tensor:
+    def hard(self, others_BC: Tensor, own_B: Tensor) -> Tensor:
         """The hard loss, [...]."""
-        others_BC = _others(scores_BC, label_B)
         best_BK, index_BK = largest(others_BC.detach(), self.k)
         kth_B = finite(others_BC.gather(-1, index_BK[..., -1:])).squeeze(-1)
-        losses_B = (self.alpha + (kth_B - _own(scores_BC, label_B)) / self.k).relu()
+        losses_B = (self.alpha + (kth_B - own_B) / self.k).relu()
         return losses_B.masked_fill(best_BK[..., 0].isnan(), nan)  # which counts as the largest, and is not the k-th
 
 
@@ -78,17 +78,7 @@ class SmoothTopKSVM(TopKSVM):
         super().__post_init__()
         require_positive(self.tau, "tau")
 
-    def smooth(self, scores_BC: Tensor, label_B: Tensor) -> Tensor:
+    def smooth(self, others_BC: Tensor, own_B: Tensor) -> Tensor:
         """The smooth loss, [...]; in float64 inside."""
-        others_BC, own_B = _others(scores_BC, label_B), _own(scores_BC, label_B)
         excess_B = self.alpha / self.tau + log_ratio(others_BC, own_B, self.k, self.k * self.tau)
-        return (self.tau * torch.logaddexp(excess_B, torch.zeros_like(excess_B))).to(scores_BC.dtype)
-
-
-def _others(scores_BC: Tensor, label_B: Tensor) -> Tensor:
-    """The scores, with −∞ for the label's."""
-    return scores_BC.scatter(-1, label_B.unsqueeze(-1).long(), -torch.inf)
-
-
-def _own(scores_BC: Tensor, label_B: Tensor) -> Tensor:
-    return finite(scores_BC.gather(-1, label_B.unsqueeze(-1).long())).squeeze(-1)
+        return (self.tau * torch.logaddexp(excess_B, torch.zeros_like(excess_B))).to(others_BC.dtype)

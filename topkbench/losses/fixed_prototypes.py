@@ -1,20 +1,17 @@
 """Fixed prototypes."""
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
-import torch
 from torch import Tensor
 
-from topkbench.losses._needs import needed
-from topkbench.losses._prototypes import Prototypes
-from topkbench.losses.metric_guided_prototypes import GUIDES, guidance
+from topkbench.losses._prototypes import GuidedPrototypes, placing
 from topkbench.ops.placement import placed
 from topkbench.problem import Problem
 
 
 @dataclass(frozen=True)
-class Loss(Prototypes):
+class Loss(GuidedPrototypes):
     """Place the prototypes by the classes' distances, then learn the map alone (Sainte Fare Garnot & Landrieu 2021).
 
     They are placed by descent on their scale-free distortion or their rank loss, and stay where they are; the scores
@@ -30,27 +27,15 @@ class Loss(Prototypes):
     tensor([0.3133])
     """
 
-    needs: ClassVar[tuple[str, ...]] = ("distances",)
-    choices: ClassVar[dict[str, tuple[str, ...]]] = {**Prototypes.choices, "guide": GUIDES}
-
-    guide: str = "distortion"
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.guide not in GUIDES:
-            raise ValueError(f"unknown guide {self.guide!r}; one of {', '.join(GUIDES)}")
-
     def head_options(self) -> dict[str, Any]:
         """The space, how it measures, and where its prototypes are."""
         return {**super().head_options(), "place": self.place}
 
     def place(self, problem: Problem, embedding_dim: int) -> Tensor:
         """The prototypes, [C, E]."""
-        distances_CC = needed(problem, "distances")
-        generator = problem.generator or torch.Generator(distances_CC.device)
+        distances_CC, generator = placing(problem)
 
-        def criterion(points_nE: Tensor, index_n: Tensor) -> Tensor:
-            among_nn = distances_CC[index_n[:, None], index_n]
-            return guidance(self.guide, points_nE, among_nn, self.distance, generator)
+        def criterion(points_nE: Tensor, among_nn: Tensor) -> Tensor:
+            return self.guidance(points_nE, among_nn, generator)
 
-        return placed(len(distances_CC), embedding_dim, criterion, generator)
+        return placed(distances_CC, embedding_dim, criterion, generator)

@@ -3,12 +3,10 @@
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-import torch
 from torch import Tensor
 
 from topkbench.losses._method import Method
-from topkbench.losses._needs import needed
-from topkbench.losses._prototypes import require_dimensions
+from topkbench.losses._prototypes import placing, require_dimensions
 from topkbench.ops import prototypes
 from topkbench.ops.placement import placed
 from topkbench.ops.scores import check_scores, finite
@@ -52,15 +50,13 @@ class Loss(Method):
 
     def place(self, problem: Problem, embedding_dim: int) -> Tensor:
         """The prototypes, [C, E], of length 1."""
-        distances_CC = needed(problem, "distances")
-        generator = problem.generator or torch.Generator(distances_CC.device)
+        distances_CC, generator = placing(problem)
 
-        def criterion(points_nE: Tensor, index_n: Tensor) -> Tensor:
-            among_nn = distances_CC[index_n[:, None], index_n]
+        def criterion(points_nE: Tensor, among_nn: Tensor) -> Tensor:
             order = prototypes.rank_loss(points_nE, among_nn, distance="cosine", generator=generator)
             return prototypes.separation(points_nE) + order
 
-        return placed(len(distances_CC), embedding_dim, criterion, generator, on_sphere=True)
+        return placed(distances_CC, embedding_dim, criterion, generator, on_sphere=True)
 
     def __call__(self, logits: Tensor, target: Tensor, problem: Problem = Problem()) -> Tensor:
         """The loss of each sample: [..., B, C], [..., B] -> [..., B]."""

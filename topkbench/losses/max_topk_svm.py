@@ -32,4 +32,4 @@ class Loss(TopKSVM):
 
     def __call__(self, logits: Tensor, target: Tensor, problem: Problem = Problem()) -> Tensor:
         """The hard top-k loss of each sample: [..., B, C], [..., B] -> [..., B]."""
-        return self.hard(self.checked(logits, target), target)
+        return self.hard(*self.apart(logits, target))

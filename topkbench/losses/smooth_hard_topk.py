@@ -38,7 +38,7 @@ class Loss(SmoothTopKSVM):
 
     def __call__(self, logits: Tensor, target: Tensor, problem: Problem = Problem()) -> Tensor:
         """The loss of each sample: [..., B, C], [..., B] -> [..., B]."""
-        scores_BC = self.checked(logits, target)
-        best_BK = finite(largest(scores_BC.detach(), self.k + 1).values)
+        others_BC, own_B = self.apart(logits, target)
+        best_BK = finite(largest(logits.detach(), self.k + 1).values)
         is_hard_B = best_BK[..., -2] - best_BK[..., -1] >= self.k * self.tau * log(_ODDS)
-        return torch.where(is_hard_B, self.hard(scores_BC, target), self.smooth(scores_BC, target))
+        return torch.where(is_hard_B, self.hard(others_BC, own_B), self.smooth(others_BC, own_B))

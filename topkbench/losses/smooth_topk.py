@@ -30,4 +30,4 @@ class Loss(SmoothTopKSVM):
 
     def __call__(self, logits: Tensor, target: Tensor, problem: Problem = Problem()) -> Tensor:
         """The smooth top-k loss of each sample: [..., B, C], [..., B] -> [..., B]."""
-        return self.smooth(self.checked(logits, target), target)
+        return self.smooth(*self.apart(logits, target))
