@@ -89,7 +89,7 @@ def test_average_costs_as_published():
 @given(SCORES, st.integers(0, 3), st.integers(1, 6))
 def test_the_best_cost_is_the_least_of_the_first_k(rows, target, k):
     scores, targets = torch.tensor(rows), torch.full((len(rows),), target)
-    found = metrics.best_costs(APART, scores, targets, k)
+    (found,) = metrics.best_costs(APART, scores, targets, (k,))
     for row, cost in zip(rows, found.tolist(), strict=True):
         is_hit = rank_by_count(row, target) <= k
         assert (cost == 0) == is_hit
@@ -105,7 +105,7 @@ def test_the_best_cost_is_the_least_of_the_first_k(rows, target, k):
 @given(SCORES, st.integers(0, 3))
 def test_the_best_of_more_costs_no_more(rows, target):
     scores, targets = torch.tensor(rows), torch.full((len(rows),), target)
-    best = [metrics.best_costs(APART, scores, targets, k) for k in (1, 2, 3, 4)]
+    best = metrics.best_costs(APART, scores, targets, (1, 2, 3, 4))
     assert (best[3] == 0).all()
     distinct = torch.tensor([len({s for s in row if s == s}) == 4 for row in rows], dtype=torch.bool)
     for more, fewer in zip(best[1:], best, strict=False):
@@ -116,6 +116,6 @@ def test_the_best_of_more_costs_no_more(rows, target):
 def test_best_costs_of_stacked_heads_in_other_types(dtype):
     scores = torch.tensor([[[0.1, 0.7, 0.2, 0.3]], [[0.1, 0.2, 0.3, 0.7]]], dtype=dtype)
     target = torch.tensor([0])
-    assert metrics.best_costs(APART, scores, target, 1).tolist() == [[2], [4]]
-    assert metrics.best_costs(APART, scores, target, 3).tolist() == [[2], [2]]
-    assert metrics.best_costs(APART, scores, target, 4).tolist() == [[0], [0]]
+    assert metrics.best_costs(APART, scores, target, [1])[0].tolist() == [[2], [4]]
+    assert metrics.best_costs(APART, scores, target, [3])[0].tolist() == [[2], [2]]
+    assert metrics.best_costs(APART, scores, target, [4])[0].tolist() == [[0], [0]]

@@ -28,7 +28,8 @@ def measure(
     blocks = [_block(scores_HBC, y_B, distances_CC, whole) for scores_HBC, y_B in scored]
     columns = {name: torch.cat([block[name] for block in blocks], -1) for name in blocks[0]}
     heads = len(columns["rank"])
-    return [_measured({name: column_HN[head] for name, column_HN in columns.items()}, whole) for head in range(heads)]
+    rows = ({name: column_HN[head] for name, column_HN in columns.items()} for head in range(heads))
+    return [_measured(of_head, distances_CC, whole) for of_head in rows]
 
 
 def _block(scores_HBC: Tensor, y_B: Tensor, distances_CC: Tensor | None, whole: bool) -> dict[str, Tensor]:
@@ -37,24 +38,28 @@ def _block(scores_HBC: Tensor, y_B: Tensor, distances_CC: Tensor | None, whole: 
     if whole or distances_CC is not None:
         found["prediction"] = metrics.predictions(scores_HBC).int()
     if distances_CC is not None:
-        found["is_wrong"] = found["prediction"] != y_B
-        found["average_cost"] = metrics.costs(distances_CC, found["prediction"], y_B)
-        for k in BEST_OF if whole else ():
-            found[f"best_cost{k}"] = metrics.best_costs(distances_CC, scores_HBC, y_B, k)
+        found["label"] = y_B.expand(len(scores_HBC), -1)
+        best = metrics.best_costs(distances_CC, scores_HBC, y_B, BEST_OF) if whole else ()
+        found |= {f"best_cost{k}": cost_HB for k, cost_HB in zip(BEST_OF, best, strict=False)}
     return found
 
 
-def _measured(rows: Mapping[str, Tensor], whole: bool) -> Measured:
+def _measured(rows: Mapping[str, Tensor], distances_CC: Tensor | None, whole: bool) -> Measured:
     accuracies = metrics.top_k(rows["rank"])
-    costs = _costs(rows) if "is_wrong" in rows else None
+    costs = None if distances_CC is None else _costs(rows, distances_CC)
     if not whole:
         return Measured(accuracies, costs=costs)
     return Measured(accuracies, rows["rank"].cpu().numpy(), rows["prediction"].cpu().numpy(), costs)
 
 
-def _costs(rows: Mapping[str, Tensor]) -> dict[str, float | None]:
+def _costs(rows: Mapping[str, Tensor], distances_CC: Tensor) -> dict[str, float | None]:
     """Means over the rows; what a mistake costs is unknown where there is none."""
-    means = {name: float(column_N.double().mean()) for name, column_N in rows.items() if "cost" in name}
-    error_rate = float(rows["is_wrong"].double().mean())
-    of_mistakes = means["average_cost"] / error_rate if error_rate else None  # what is right costs nothing
-    return {"error_rate": error_rate, "mistake_cost": of_mistakes, **means}
+    which = (distances_CC, rows["prediction"], rows["label"])
+    error_rate = float((rows["prediction"] != rows["label"]).double().mean())
+    best = {name: float(column_N.double().mean()) for name, column_N in rows.items() if name.startswith("best_cost")}
+    return {
+        "error_rate": error_rate,
+        "mistake_cost": float(metrics.mistake_cost(*which)) if error_rate else None,
+        "average_cost": float(metrics.average_cost(*which)),
+        **best,
+    }

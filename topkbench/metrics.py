@@ -108,8 +108,8 @@ def mistake_cost(distances_CC: Tensor, prediction_B: Tensor, target_B: Tensor) -
     return cost_B.sum(-1) / (prediction_B != target_B).sum(-1)  # what is right costs nothing
 
 
-def best_costs(distances_CC: Tensor, scores_HBC: Tensor, target_B: Tensor, k: int) -> Tensor:
-    """The distance of the true class from the nearest of the k classes with the highest scores.
+def best_costs(distances_CC: Tensor, scores_HBC: Tensor, target_B: Tensor, ks: Sequence[int]) -> list[Tensor]:
+    """The distance of the true class from the nearest of the k classes with the highest scores, for each k.
 
     It is 0 where the true class is among the k, which `ranks` decides: of classes scored as high as others it counts as
     the last. NaN counts as lowest.
@@ -118,19 +118,18 @@ def best_costs(distances_CC: Tensor, scores_HBC: Tensor, target_B: Tensor, k: in
         distances_CC: [C, C], of any type, with 0 on the diagonal.
         scores_HBC: [..., B, C].
         target_B: [B] or [..., B], integers in 0..C−1.
-        k: above the number of classes it counts as that.
+        ks: each k; above the number of classes it counts as that.
 
     Returns:
-        [..., B] floating point, as of `costs`.
+        [..., B] floating point, as of `costs`, for each k.
 
     >>> scores = torch.tensor([[0.1, 0.7, 0.2]])
-    >>> best_costs(torch.tensor([[0, 2, 4], [2, 0, 4], [4, 4, 0]]), scores, torch.tensor([0]), k=2)
-    tensor([2.])
+    >>> best_costs(torch.tensor([[0, 2, 4], [2, 0, 4], [4, 4, 0]]), scores, torch.tensor([0]), ks=(1, 2, 3))
+    [tensor([2.]), tensor([2.]), tensor([0.])]
     """
-    # below every other class stands the true one where it is not among the first k, above them where it is
-    lowest = torch.finfo(scores_HBC.dtype).min
+    rank_HB, lowest = ranks(scores_HBC, target_B), torch.finfo(scores_HBC.dtype).min
     target_HB1 = target_B.long().expand(scores_HBC.shape[:-1]).unsqueeze(-1)
-    place_HB1 = torch.where(ranks(scores_HBC, target_B).unsqueeze(-1) <= k, torch.inf, -torch.inf).to(scores_HBC.dtype)
-    placed = scores_HBC.nan_to_num(nan=lowest, posinf=-lowest, neginf=lowest).scatter(-1, target_HB1, place_HB1)
-    highest = placed.topk(min(k, placed.shape[-1]), sorted=False).indices
-    return costs(distances_CC, highest, target_HB1).amin(-1)
+    others_HBC = scores_HBC.nan_to_num(nan=lowest, posinf=-lowest, neginf=lowest).scatter(-1, target_HB1, -torch.inf)
+    highest = others_HBC.topk(min(max(ks), scores_HBC.shape[-1])).indices
+    nearest = costs(distances_CC, highest, target_HB1).cummin(-1).values
+    return [nearest[..., min(k, nearest.shape[-1]) - 1].masked_fill(rank_HB <= k, 0) for k in ks]
