@@ -49,6 +49,12 @@ class Settings:
             **asdict(self.protocol),
         }
 
+    @property
+    def needs_hierarchy(self) -> bool:
+        """Whether the run is another one where the classes' hierarchy is another."""
+        of_siblings = self.protocol.label_noise > 0 and self.protocol.noise == "siblings"
+        return of_siblings or not {"distances", "parents"}.isdisjoint(self.loss.needs)
+
     def identity(self, data_checksum: str, n_classes: int, hierarchy: str | None = None) -> dict[str, Any]:
         """What makes two runs the same run: this is hashed into the run id.
 
@@ -56,8 +62,7 @@ class Settings:
         is the hierarchy, whose checksum counts for methods that need one.
         """
         protocol = self.protocol.identity()
-        needs_it = {"distances", "parents"}.intersection(self.loss.needs) or protocol.get("noise") == "siblings"
-        of_hierarchy = {"hierarchy": hierarchy} if needs_it else {}
+        of_hierarchy = {"hierarchy": hierarchy} if self.needs_hierarchy else {}
         return {
             "method": self.method,
             "options": _without(self.loss.idle(), asdict(self.loss)),

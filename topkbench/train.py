@@ -63,7 +63,7 @@ def train(
     """
     store = open_store(data)
     resolved = placed(settings.resolve(method, chosen, facts(store), preset), store)
-    known = _hierarchy(store)
+    known = _hierarchy(store) if resolved.needs_hierarchy else None
     if resolved.loss.needs:  # better told before there is a folder for the run
         _require_needs([resolved], _problem(known, torch.device("cpu"), protocol.stream(0)))
     identity = resolved.identity(store.checksum, store.n_classes, known.checksum if known else None)

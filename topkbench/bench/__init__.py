@@ -19,12 +19,10 @@ from topkbench import losses
 from topkbench.allocator import keep_freed_memory
 from topkbench.bench.accuracy import accurate_scales
 from topkbench.bench.contenders import Contender, ours, peers
-from topkbench.bench.cost import memory_for, peak_bytes, step_without_loss, time_and_ratio
+from topkbench.bench.cost import TOO_MANY, memory_for, peak_bytes, step_without_loss, time_and_ratio
 from topkbench.errors import DataError, RunError, UsageError
 from topkbench.losses import Method
 from topkbench.progress import Progress, silent
-
-_TOO_MANY = 2**31
 
 
 @dataclass(frozen=True)
@@ -138,7 +136,7 @@ def _guarded_row(contender: Contender, scores_BC: Tensor, label_B: Tensor, alone
 
 def _contenders(methods: Sequence[str] | None, setting: Setting) -> list[Contender]:
     for name, size in (("batch", setting.batch), ("classes", setting.classes), ("m", setting.m), ("dim", setting.dim)):
-        if not 1 <= size < _TOO_MANY:
+        if not 1 <= size < TOO_MANY:
             raise UsageError(f"--{name} {size}: it must be at least 1, and below 2^31")
     if setting.m > setting.classes:
         raise UsageError(f"--m {setting.m} exceeds the {setting.classes} classes; give {setting.classes} or fewer")

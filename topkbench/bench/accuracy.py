@@ -36,7 +36,12 @@ def accurate_scales(loss: MeanLoss, exact: MeanLoss, scores_BC: Tensor, label_B:
 
 def _is_accurate(loss: MeanLoss, exact: MeanLoss, scores_BC: Tensor, label_B: Tensor) -> bool:
     found, expected = _gradient(loss, scores_BC, label_B), _gradient(exact, scores_BC.double(), label_B)
-    largest = max(float(expected.abs().max()), _NOTHING / len(label_B))
+    return is_near(found, expected, _NOTHING / len(label_B))
+
+
+def is_near(found: Tensor, expected: Tensor, nothing: float = 0.0) -> bool:
+    """Whether all of it is finite and, relative to its largest or to `nothing`, as expected."""
+    largest = max(float(expected.abs().max()), nothing)
     return bool(found.isfinite().all()) and float((found - expected).abs().max()) <= TOLERANCE * largest
 
 

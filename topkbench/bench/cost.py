@@ -14,6 +14,9 @@ from topkbench.bench.contenders import MeanLoss
 from topkbench.errors import DataError
 from topkbench.optimizer import Adam
 
+TOO_MANY = 2**31
+"""Sizes from here on are no sizes."""
+
 
 @contextmanager
 def memory_for(what: str) -> Iterator[None]:

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 
 from topkbench.allocator import keep_freed_memory
-from topkbench.bench.accuracy import TOLERANCE
-from topkbench.bench.cost import forward_and_backward, memory_for, peak_bytes
+from topkbench.bench.accuracy import is_near
+from topkbench.bench.cost import TOO_MANY, forward_and_backward, memory_for, peak_bytes
 from topkbench.errors import UsageError
 from topkbench.ops.polynomials import log_esf
 from topkbench.progress import Progress, silent
@@ -63,7 +63,7 @@ def measure(
     Raises:
         UsageError: there are too few samples or classes.
     """
-    if not (1 <= batch < 2**31 and 3 <= classes < 2**31):
+    if not (1 <= batch < TOO_MANY and 3 <= classes < TOO_MANY):
         raise UsageError(f"--batch {batch} --classes {classes}: there must be a sample, and 3 classes; below 2^31 each")
     if device.type == "cpu":
         keep_freed_memory()  # as training does
@@ -114,10 +114,7 @@ def _of_degree(algorithm: Callable[[Tensor, int], Tensor], k: int) -> Callable[[
 
 def _is_accurate(function: Callable[[Tensor], Tensor], k: int, x_BN: Tensor) -> bool:
     found, expected = _with_gradient(function, x_BN), _with_gradient(_of_degree(log_esf, k), x_BN.double())
-    return all(
-        bool(ours.isfinite().all()) and float((ours - exact).abs().max()) <= TOLERANCE * float(exact.abs().max())
-        for ours, exact in zip(found, expected, strict=True)
-    )
+    return all(is_near(ours, exact) for ours, exact in zip(found, expected, strict=True))
 
 
 def _with_gradient(function: Callable[[Tensor], Tensor], x_BN: Tensor) -> tuple[Tensor, Tensor]:

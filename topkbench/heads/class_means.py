@@ -3,13 +3,11 @@
 Legend: H stacked heads, B batch, D embedding as stored, E embedding after the linear map, C classes.
 """
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor
 
 from topkbench.heads._head import Head
-from topkbench.heads.linear import FeedForward
+from topkbench.heads.linear import FeedForward, Maps
 from topkbench.ops import prototypes
 from topkbench.problem import Problem
 
@@ -37,7 +35,7 @@ class ClassMeansHead(Head):
     @classmethod
     def build(
         cls,
-        maps: Callable[[int], FeedForward],
+        maps: Maps,
         classes: int,
         problem: Problem,
         generator: torch.Generator,

@@ -3,7 +3,7 @@
 Legend: H stacked heads, B batch, D embedding, C classes.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from math import sqrt
 
@@ -75,3 +75,7 @@ class FeedForward(Head):
             x = layer(x).relu()
         scores: Tensor = self.layers[-1](x)
         return scores
+
+
+Maps = Callable[[int], FeedForward]
+"""Makes linear maps to so many dimensions, drawn from the run's stream: what every head begins with."""

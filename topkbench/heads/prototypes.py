@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from topkbench.heads._head import Head
-from topkbench.heads.linear import FeedForward
+from topkbench.heads.linear import FeedForward, Maps
 from topkbench.ops import prototypes
 from topkbench.problem import Problem
 
@@ -48,7 +48,7 @@ class PrototypeHead(Head):
     @classmethod
     def build(
         cls,
-        maps: Callable[[int], FeedForward],
+        maps: Maps,
         classes: int,
         problem: Problem,
         generator: torch.Generator,

@@ -3,13 +3,11 @@
 Legend: H stacked heads, B batch, D embedding, C classes, N nodes.
 """
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor
 
 from topkbench.heads._head import Head
-from topkbench.heads.linear import FeedForward
+from topkbench.heads.linear import FeedForward, Maps
 from topkbench.ops import trees
 from topkbench.problem import Problem
 
@@ -30,9 +28,7 @@ class TreeHead(Head):
         self.parent_N: Tensor
 
     @classmethod
-    def build(
-        cls, maps: Callable[[int], FeedForward], classes: int, problem: Problem, generator: torch.Generator
-    ) -> "TreeHead":
+    def build(cls, maps: Maps, classes: int, problem: Problem, generator: torch.Generator) -> "TreeHead":
         """A score for every node of the problem's tree."""
         if problem.parents is None:
             raise ValueError("a tree head needs the parents of the classes")
