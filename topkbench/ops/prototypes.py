@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import FunctionCtx
 
+from topkbench.ops.first_order import first_order
 from topkbench.ops.scores import at_least_float32, float_type, require_positive
 
 DISTANCES = ("euclidean", "squared", "cosine")
@@ -55,16 +56,7 @@ def logits(
         raise ValueError(
             f"embeddings have {x_BE.shape[-1]} dimensions, but prototypes {p_CE.shape[-1]}; give equal ones"
         )
-    if distance == "cosine":
-        return _cosines(x_BE, p_CE) - 1
-    squares_BC: Tensor = _SquaredDistances.apply(x_BE, p_CE)  # type: ignore[no-untyped-call]
-    if distance == "squared":
-        return -squares_BC
-    if huber_delta is None:
-        return -_root(squares_BC)
-    # δ (√(1 + t) − 1) = δ t / (√(1 + t) + 1), which does not cancel near 0
-    ratio_BC = squares_BC / huber_delta**2
-    return -huber_delta * ratio_BC / ((1 + ratio_BC).sqrt() + 1)
+    return -_distances(x_BE, p_CE, distance, huber_delta)
 
 
 def hyperspherical_losses(embeddings_BE: Tensor, prototypes_CE: Tensor) -> Tensor:
@@ -117,15 +109,14 @@ def distortion(
     tensor(0.0400)
     """
     _check_distances(prototypes_CE, distances_CC)
-    d_CC = -logits(prototypes_CE, prototypes_CE, distance)
-    target_CC = distances_CC.to(d_CC.dtype)
-    is_pair_CC = target_CC > 0
-    ratio_CC = (d_CC / target_CC.masked_fill(~is_pair_CC, 1)).masked_fill(~is_pair_CC, 0)
+    p_CE = at_least_float32(prototypes_CE)
+    inverse_CC = distances_CC.to(p_CE.dtype).reciprocal()
+    ratio_CC = _distances(p_CE, p_CE, distance) * inverse_CC.masked_fill_(distances_CC == 0, 0)
     if scale_free:
-        squares = ratio_CC.square().sum((-2, -1), keepdim=True)
-        ratio_CC = ratio_CC * ratio_CC.sum((-2, -1), keepdim=True) / squares.masked_fill(squares == 0, 1)
-    errors_CC = (ratio_CC - is_pair_CC.to(d_CC.dtype)).square()
-    return errors_CC.sum((-2, -1)) / is_pair_CC.sum().clamp(min=1)
+        ratio_CC = first_order(ratio_CC) * _best_scale(ratio_CC)
+    left_out = (distances_CC == 0).sum()  # pairs whose ratio is 0, and whose error of 1 does not count
+    errors = (ratio_CC - 1).square().sum((-2, -1)) - left_out
+    return errors / (distances_CC.numel() - left_out).clamp(min=1)
 
 
 def separation(prototypes_CE: Tensor) -> Tensor:
@@ -184,7 +175,8 @@ def rank_loss(
     """
     _check_distances(prototypes_CE, distances_CC)
     i_T, others_T2 = _triplets(prototypes_CE, num_triplets, generator)
-    d_T2 = -logits(prototypes_CE[..., i_T, None, :], prototypes_CE[..., others_T2, :], distance).squeeze(-2)
+    p_CE = at_least_float32(prototypes_CE)
+    d_T2 = _distances(p_CE[..., i_T, None, :], p_CE[..., others_T2, :], distance).squeeze(-2)
     target_T2 = distances_CC[i_T[:, None], others_T2].to(d_T2.dtype)
     is_farther_T = ((target_T2[:, 0] - target_T2[:, 1]).sign() + 1) / 2
     difference_T = d_T2[..., 0] - d_T2[..., 1]
@@ -216,6 +208,27 @@ def _centred(x_BE: Tensor, p_CE: Tensor) -> tuple[Tensor, Tensor]:
     """Both about the mean of p: a shift changes no difference, but large offsets would cancel with loss."""
     centre_1E = p_CE.detach().mean(-2, keepdim=True)
     return x_BE - centre_1E, p_CE - centre_1E
+
+
+def _distances(x_BE: Tensor, p_CE: Tensor, distance: str, huber_delta: float | None = None) -> Tensor:
+    """d(x, p), [..., B, C]."""
+    if distance == "cosine":
+        return 1 - _cosines(x_BE, p_CE)
+    squares_BC: Tensor = _SquaredDistances.apply(x_BE, p_CE)  # type: ignore[no-untyped-call]
+    if distance == "squared":
+        return squares_BC
+    if huber_delta is None:
+        return _root(squares_BC)
+    # δ (√(1 + t) − 1) = δ t / (√(1 + t) + 1), which does not cancel near 0
+    ratio_BC = squares_BC / huber_delta**2
+    return huber_delta * ratio_BC / ((1 + ratio_BC).sqrt() + 1)
+
+
+@torch.no_grad()
+def _best_scale(ratio_CC: Tensor) -> Tensor:
+    """Σ a / Σ a², [..., 1, 1]. As it is the best, the distortion does not change with it to first order."""
+    squares = ratio_CC.square().sum((-2, -1), keepdim=True)
+    return ratio_CC.sum((-2, -1), keepdim=True) / squares.masked_fill(squares == 0, 1)
 
 
 def _root(squares: Tensor) -> Tensor:
