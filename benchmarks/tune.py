@@ -2,8 +2,8 @@
 
     python benchmarks/tune.py data/wordnet826.h5 splitter_selection --seeds 3 nloglr=1.5,2 inverse_temperature=1,4
 
-Prints, best first, the mean over seeds of the best validation top-1 and top-5, each at its own best evaluation, and where
-the classes have a hierarchy what the mistakes cost at the best top-1.
+Prints, best first, the mean over seeds of the best validation top-1 and top-5, each at its own best evaluation, and
+where the classes have a hierarchy what the mistakes cost at the best top-1.
 """
 
 import argparse
