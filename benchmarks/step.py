@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from topkbench import settings, store, train
+from topkbench import batches, settings, store, train
 from topkbench.bench.cost import bare_step
 from topkbench.stack import Stack
 
@@ -33,14 +33,15 @@ def build(folder: Path, method: str, classes: int, device: str) -> Stack:
     data = store.create(folder / "random.h5", {"train": rows, "test": rows}, n_classes=classes)
     residency = "ram" if device == "cpu" else "device"
     options = {"device": device, "residency": residency, "valid_size": 1000, "batch_size": BATCH}
-    return train.build(data, [settings.resolve(method, options, train.facts(data))])
+    return train.build(data, [settings.resolve(method, options, train.facts(data))]).stacks[0]
 
 
-def batches(stack: Stack) -> Iterator[tuple[Tensor, Tensor]]:
+def endless(stack: Stack) -> Iterator[tuple[Tensor, Tensor]]:
     """Training batches without end."""
     rows = stack.splits.train
     while True:
-        yield from rows.batches(torch.randperm(len(rows)), BATCH, drop_last=True)
+        for (pair,) in batches.batches([rows], [torch.randperm(len(rows))], BATCH, drop_last=True):
+            yield pair
 
 
 def timed(step: Callable[[], None], device: str) -> float:
@@ -57,7 +58,7 @@ def compare(method: str, classes: int, device: str, rounds: int) -> tuple[float,
     """Medians of the floor's and the step's milliseconds and of their ratio; the first round only warms up."""
     with tempfile.TemporaryDirectory() as folder:
         stack = build(Path(folder), method, classes, device)
-        rows, alone = batches(stack), bare_step(BATCH, classes, DIM, torch.device(device))
+        rows, alone = endless(stack), bare_step(BATCH, classes, DIM, torch.device(device))
         pairs = [(timed(alone, device), timed(lambda: stack.step(*next(rows)), device)) for _ in range(rounds + 1)]
     floors, steps = zip(*pairs[1:], strict=True)
     return median(floors), median(steps), median(step / lower for lower, step in pairs[1:])

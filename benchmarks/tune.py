@@ -23,9 +23,9 @@ from topkbench.store import Store, open_store
 def best_validation(store: Store, method: str, options: dict[str, Any]) -> list[float]:
     """Best validation top-1 and top-5 of one run, and its average cost if any."""
     resolved = settings.resolve(method, {**options, "device": "cpu", "residency": "ram"}, train.facts(store))
-    stack = train.build(store, [resolved])
-    stack.train(silent)
-    history = stack.runs[0].history
+    alone = train.build(store, [resolved])
+    alone.train(silent)
+    history = alone.runs[0].history
     best_top1 = max(history, key=lambda entry: entry["valid"]["top1"])
     costs = best_top1.get("valid_costs", {})
     return [

@@ -22,7 +22,9 @@ def rows(request, blobs) -> batches.Rows:
 def test_batches_follow_the_order(rows, blobs):
     order = torch.randperm(len(rows), generator=torch.Generator().manual_seed(0))
     split = open_store(blobs).splits["train"]
-    found = [(x.clone(), y) for x, y in rows.batches(order, 300, drop_last=True)]  # a batch holds until the next
+    found = [
+        (x.clone(), y) for ((x, y),) in batches.batches([rows], [order], 300, drop_last=True)
+    ]  # a batch holds until the next
     assert [len(y) for _, y in found] == [300, 300, 300]
     expected = np.arange(1199, 199, -1)[order.numpy()][:900]
     assert np.array_equal(torch.cat([y for _, y in found]).numpy(), split.labels[expected])

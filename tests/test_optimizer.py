@@ -12,9 +12,9 @@ from topkbench.optimizer import SGD, Adam, scheduled
 
 ALIKE = [
     (Adam, partial(torch.optim.Adam)),
-    (partial(Adam, weight_decay=0.1), partial(torch.optim.Adam, weight_decay=0.1)),
+    (partial(Adam, weight_decays=[0.1, 0.1]), partial(torch.optim.Adam, weight_decay=0.1)),
     (SGD, partial(torch.optim.SGD)),
-    (partial(SGD, momentum=0.9, weight_decay=0.1), partial(torch.optim.SGD, momentum=0.9, weight_decay=0.1)),
+    (partial(SGD, momentum=0.9, weight_decays=[0.1, 0.1]), partial(torch.optim.SGD, momentum=0.9, weight_decay=0.1)),
     (partial(SGD, momentum=0.5, nesterov=True), partial(torch.optim.SGD, momentum=0.5, nesterov=True)),
 ]
 

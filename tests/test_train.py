@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +12,10 @@ import torch
 from tests import plain
 from topkbench import losses, protocol, runs, settings, store, train
 from topkbench.errors import DataError, RunError, UsageError
+from topkbench.passes import Pass
 from topkbench.problem import Problem
 from topkbench.progress import silent
+from topkbench.stack import Stack
 from topkbench.store import open_store
 
 QUICK = {"n_epochs": 2, "nloglr": 2.0, "batch_size": 50, "eval_every": 10}
@@ -37,26 +40,15 @@ def run(data: Path, results: Path, method: str = "softmax_cross_entropy", **chos
     return train.train(data, results, method, {**QUICK, **chosen}).record
 
 
-def stack_after(data: Path, steps: int, method: str, **chosen: object) -> train.Stack:
+def stack_after(data: Path, steps: int, method: str, **chosen: object) -> Stack:
     """The trainer's own stack after some steps, in float64."""
     store = open_store(data)
     options = {**QUICK, "device": "cpu", "residency": "ram", "precision": "float64", **chosen}
     resolved = settings.resolve(method, options, train.facts(store))
-    stack = train.build(store, [resolved])
-    done = 0
-
-    def counted(x: torch.Tensor, y: torch.Tensor) -> None:
-        nonlocal done
-        if done < steps:
-            step(x, y)
-            done += 1
-
-    step, stack.step = stack.step, counted  # type: ignore[method-assign]
-    stack._steps_summed = 1
-    stack._evaluate = lambda *_, **__: stack.runs[0].history.append({"loss": 0, "valid": {"top1": 0, "top5": 0}})
-    stack.train(silent)
-    assert done == steps
-    return stack
+    together = train.build(store, [resolved])
+    for _, _, ((x_BD, y_B),) in islice(together.batches(), steps):
+        together.stacks[0].step(x_BD, y_B)
+    return together.stacks[0]
 
 
 def plain_loop(
@@ -125,29 +117,56 @@ def test_float32_softmax_agrees_at_every_evaluation(demo, tmp_path):
     assert [entry["valid"]["top1"] for entry in history] == pytest.approx(found, abs=0.002)
 
 
-def test_a_stack_of_unlike_losses_and_rates_trains_each_as_alone(blobs):
-    """In float64, 40 steps: each head's weights are those of its run alone."""
+def test_unlike_runs_of_one_pass_are_each_as_alone(blobs):
+    """In float64: losses, learning rates, weight decays and seeds differ; weights and results are those of the runs."""
     store = open_store(blobs)
 
-    def members(*runs: tuple[str, float]) -> list[settings.Settings]:
+    def members(*runs: tuple[str, float, float, int]) -> list[settings.Settings]:
         base = {**QUICK, "device": "cpu", "residency": "ram", "precision": "float64"}
-        return [settings.resolve(m, {**base, "nloglr": rate}, train.facts(store)) for m, rate in runs]
+        return [
+            settings.resolve(m, {**base, "nloglr": rate, "weight_decay": decay, "seed": seed}, train.facts(store))
+            for m, rate, decay, seed in runs
+        ]
 
     wanted = [
-        ("softmax_cross_entropy", 2.0), ("softmax_cross_entropy", 3.0), ("splitter_selection", 3.0),
-        ("perturbed_topk", 2.0), ("perturbed_topk", 3.0), ("fenchel_young", 3.0),
+        ("softmax_cross_entropy", 2.0, 0.0, 0), ("softmax_cross_entropy", 3.0, 0.0, 0),
+        ("softmax_cross_entropy", 2.0, 0.1, 0), ("splitter_selection", 3.0, 0.0, 0), ("perturbed_topk", 2.0, 0.0, 0),
+        ("perturbed_topk", 3.0, 0.0, 0), ("fenchel_young", 3.0, 0.0, 0), ("splitter_selection", 3.0, 0.0, 1),
+        ("softmax_cross_entropy", 2.0, 0.0, 1), ("bitonic", 3.0, 0.0, 7),
     ]  # fmt: skip
     together = train.build(store, members(*wanted))
     together.train(silent)
+    weights = [view for stack in together.stacks for view in stack._views]
+    assert [len(stack.runs) for stack in together.stacks] == [7, 2, 1]
     for at, one in enumerate(wanted):
         alone = train.build(store, members(one))
         alone.train(silent)
-        for stacked, single in zip(together.head.parameters(), alone.head.parameters(), strict=True):
-            torch.testing.assert_close(stacked[at], single[0], rtol=0, atol=1e-9)
+        for stacked, single in zip(weights[at], alone.stacks[0].head.parameters(), strict=True):
+            torch.testing.assert_close(stacked, single[0].detach(), rtol=0, atol=1e-9)
         assert together.runs[at].selection.selected() == alone.runs[0].selection.selected()
         assert [e["test"] for e in together.runs[at].history] == [e["test"] for e in alone.runs[0].history]
-    with pytest.raises(ValueError, match="share their protocol"):
+    with pytest.raises(ValueError, match="share their head and their protocol"):
         train.build(store, [*members(*wanted), settings.resolve("bitonic", {"device": "cpu"}, train.facts(store))])
+
+
+def test_one_run_that_diverges_leaves_the_others_alone(blobs):
+    """Its weights stay as they were when it was found; the others' are those of a pass without it."""
+    store = open_store(blobs)
+    base = {**QUICK, "device": "cpu", "residency": "ram", "hidden_dims": (8, 8, 8, 8)}
+
+    def trained(*powers: float) -> Pass:
+        options = [{**base, "nloglr": power} for power in powers]
+        found = train.build(store, [settings.resolve("softmax_cross_entropy", o, train.facts(store)) for o in options])
+        found.train(silent)
+        return found
+
+    both, alone = trained(-10.0, 2.0), trained(2.0)
+    first, second = both.runs
+    assert first.error is not None
+    assert first.error.startswith("diverged")
+    assert (second.error, len(second.history)) == (None, len(alone.runs[0].history))
+    for stacked, single in zip(both.stacks[0].head.parameters(), alone.stacks[0].head.parameters(), strict=True):
+        torch.testing.assert_close(stacked[1], single[0], rtol=0, atol=1e-4)
 
 
 @pytest.mark.parametrize("method", TOP_K)
@@ -275,7 +294,9 @@ def test_a_failing_loss_leaves_a_failed_record(blobs, tmp_path):
     with pytest.raises(RunError, match="RuntimeError: no such luck"):
         run(blobs, tmp_path / "results", own)
     (record,), _ = runs.load_all(tmp_path / "results")
-    assert (record.status, record.error) == ("failed", "RuntimeError: no such luck")
+    error, *trace = (record.error or "").splitlines()
+    assert (record.status, error) == ("failed", "RuntimeError: no such luck")
+    assert any("broken.py" in line for line in trace)
 
 
 @pytest.mark.parametrize(

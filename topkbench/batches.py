@@ -1,6 +1,6 @@
 """From the store to batches on a device, wherever the embeddings are held; the same bytes in every case.
 
-Legend: N rows, D embedding, B batch.
+Legend: N rows, D embedding, B batch, S lanes: parts of the rows, each with an order of its own.
 """
 
 from collections import deque
@@ -134,23 +134,40 @@ class Rows:
     def __len__(self) -> int:
         return len(self.index)
 
-    def batches(self, order: Tensor, size: int, *, drop_last: bool) -> Iterator[tuple[Tensor, Tensor]]:
-        """Embeddings [B, D] and labels [B] on the device, batch by batch along an order of these rows.
-
-        A batch holds until the next is asked for, which may come to lie in its place.
-        """
-        index = self.index[order]
-        chunks = torch.split(index.to(self.embeddings.home), size)
-        chunks = chunks[: len(index) // size] if drop_last else chunks
-        labels = torch.split(self.labels.index_select(0, index.to(self.labels.device)), size)
-        # Gathering from disk goes on in another thread while the step computes; from memory it would only be slower.
-        gather = ahead if self.embeddings.waits else map
-        for rows_BD, labels_B in zip(gather(self.embeddings.take, chunks), labels, strict=False):
-            yield rows_BD.to(self.dtype), labels_B
+    def labelled(self, index: Tensor) -> Tensor:
+        """The labels of some rows of the split, on the device."""
+        return self.labels.index_select(0, index.to(self.labels.device))
 
     def in_order(self, size: int) -> Iterator[tuple[Tensor, Tensor]]:
         """Every row once, in their own order, the last batch as small as it comes."""
-        return self.batches(torch.arange(len(self)), size, drop_last=False)
+        for ((rows_BD, labels_B),) in batches([self], [torch.arange(len(self))], size, drop_last=False):
+            yield rows_BD, labels_B
+
+
+def batches(
+    lanes: Sequence[Rows], orders: Sequence[Tensor], size: int, *, drop_last: bool
+) -> Iterator[list[tuple[Tensor, Tensor]]]:
+    """Embeddings [B, D] and labels [B] on the device, batch by batch along an order of each lane's rows.
+
+    The lanes' batches of one step are gathered together. They hold until the next are asked for, which may come to lie
+    in their place.
+
+    Args:
+        lanes: as many rows of the same embeddings each.
+        orders: of each lane's rows.
+        size: B.
+        drop_last: whether to leave out what is less than a batch.
+    """
+    first, home = lanes[0], lanes[0].embeddings.home
+    indices = [lane.index[order] for lane, order in zip(lanes, orders, strict=True)]
+    steps = len(first) // size if drop_last else -(-len(first) // size)
+    chunks = [torch.cat(parts) for parts in zip(*(torch.split(i.to(home), size) for i in indices), strict=True)]
+    labels = zip(*(torch.split(lane.labelled(i), size) for lane, i in zip(lanes, indices, strict=True)), strict=True)
+    # Gathering from disk goes on in another thread while the step computes; from memory it would only be slower.
+    gather = ahead if first.embeddings.waits else map
+    for rows_BD, labels_SB in zip(gather(first.embeddings.take, chunks[:steps]), labels, strict=False):
+        parts_SBD = torch.split(rows_BD, [len(labels_B) for labels_B in labels_SB])
+        yield [(part_BD.to(first.dtype), y_B) for part_BD, y_B in zip(parts_SBD, labels_SB, strict=True)]
 
 
 def ahead(function: Callable[[Tensor], T], arguments: Sequence[Tensor]) -> Iterator[T]:

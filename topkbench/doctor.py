@@ -136,10 +136,10 @@ class _TimeIsUpError(Exception):
 def _baseline(path: Path) -> str:
     store = open_store(path)
     resolved = train.placed(settings.resolve("softmax_cross_entropy", {}, train.facts(store)), store)
-    stack = train.build(store, [resolved])
+    alone = train.build(store, [resolved])
     with contextlib.suppress(_TimeIsUpError):  # what was measured until then is the baseline
-        stack.train(_a_minute)
-    entry = stack.runs[0].history[-1]
+        alone.train(_a_minute)
+    entry = alone.runs[0].history[-1]
     shown = " | ".join(f"{metric} {entry['valid'][metric]:.2%}" for metric in ("top1", "top5"))
     return f"softmax_cross_entropy on {store.name}: validation {shown} after {entry['step']:,} steps"
 

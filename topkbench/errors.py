@@ -32,6 +32,10 @@ class DataError(TopkbenchError):
     exit_code = 4
 
 
+class MemoryShortError(DataError):
+    """A run does not fit in memory."""
+
+
 class UnsafeInputError(TopkbenchError):
     """A file was refused unread: it would execute code, hold Python objects or grow without bound."""
 

@@ -1,10 +1,11 @@
-"""Optimizers for a stack of heads, each with a learning rate of its own.
+"""Optimizers for a stack of heads, each with a learning rate and a weight decay of its own.
 
 torch.optim's own, fused, by their functional forms: the classes import torch's compiler when they are made, which takes
 longer (1.4 s) than many a small run, and unfused Adam costs more on a CPU than both matrix products of a step.
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -30,41 +31,63 @@ class Optimizer:
     Args:
         groups: the parameters of each head; their `grad` is read at each step.
         rates: the learning rate of each.
+        weight_decays: of each; none for 0.
     """
 
-    def __init__(self, groups: Iterable[list[Tensor]], rates: Sequence[float]) -> None:
-        self._groups = [(group, rate, self._state(group)) for group, rate in zip(groups, rates, strict=True)]
+    def __init__(
+        self, groups: Iterable[list[Tensor]], rates: Sequence[float], weight_decays: Sequence[float] | None = None
+    ) -> None:
+        decays = weight_decays or [0.0] * len(rates)
+        self._groups = [
+            _Group(group, rate, decay, self._state(group))
+            for group, rate, decay in zip(groups, rates, decays, strict=True)
+        ]
 
     def step(self, factor: float = 1.0) -> None:
         """Update every parameter in place, at its learning rate times a factor."""
-        for group, rate, state in self._groups:
-            gradients = [p.grad for p in group if p.grad is not None]
-            self._update(group, gradients, state, factor * rate)
+        for group in self._groups:
+            if not group.is_frozen:
+                self._update(group, factor * group.rate)
 
-    def _state(self, group: list[Tensor]) -> Any:
+    def freeze(self, at: int) -> None:
+        """Leave a group as it is from now on."""
+        self._groups[at].is_frozen = True
+
+    def _state(self, parameters: list[Tensor]) -> Any:
         raise NotImplementedError
 
-    def _update(self, group: list[Tensor], gradients: list[Tensor], state: Any, rate: float) -> None:
+    def _update(self, group: "_Group", rate: float) -> None:
         raise NotImplementedError
+
+
+@dataclass
+class _Group:
+    """The parameters of one head, and how they are updated."""
+
+    parameters: list[Tensor]
+    rate: float
+    weight_decay: float
+    state: Any
+    is_frozen: bool = False
+
+    @property
+    def gradients(self) -> list[Tensor]:
+        return [p.grad for p in self.parameters if p.grad is not None]
 
 
 class Adam(Optimizer):
     """`torch.optim.Adam`, with its defaults but for the weight decay."""
 
-    def __init__(self, groups: Iterable[list[Tensor]], rates: Sequence[float], weight_decay: float = 0.0) -> None:
-        super().__init__(groups, rates)
-        self._weight_decay = weight_decay
-
-    def _state(self, group: list[Tensor]) -> Any:
+    def _state(self, parameters: list[Tensor]) -> Any:
         """Means and squares of the gradients, and counts of steps."""
-        means, squares = ([torch.zeros_like(p) for p in group] for _ in range(2))
-        return means, squares, [torch.zeros((), device=p.device) for p in group]
+        means, squares = ([torch.zeros_like(p) for p in parameters] for _ in range(2))
+        return means, squares, [torch.zeros((), device=p.device) for p in parameters]
 
-    def _update(self, group: list[Tensor], gradients: list[Tensor], state: Any, rate: float) -> None:
-        means, squares, steps = state
+    def _update(self, group: _Group, rate: float) -> None:
+        means, squares, steps = group.state
         adam(
-            group,
-            gradients,
+            group.parameters,
+            group.gradients,
             means,
             squares,
             [],
@@ -74,7 +97,7 @@ class Adam(Optimizer):
             beta1=0.9,
             beta2=0.999,
             lr=rate,
-            weight_decay=self._weight_decay,
+            weight_decay=group.weight_decay,
             eps=1e-8,
             maximize=False,
         )
@@ -87,24 +110,25 @@ class SGD(Optimizer):
         self,
         groups: Iterable[list[Tensor]],
         rates: Sequence[float],
+        weight_decays: Sequence[float] | None = None,
+        *,
         momentum: float = 0.0,
         nesterov: bool = False,
-        weight_decay: float = 0.0,
     ) -> None:
-        super().__init__(groups, rates)
-        self._momentum, self._nesterov, self._weight_decay = momentum, nesterov, weight_decay
+        super().__init__(groups, rates, weight_decays)
+        self._momentum, self._nesterov = momentum, nesterov
 
-    def _state(self, group: list[Tensor]) -> Any:
+    def _state(self, parameters: list[Tensor]) -> Any:
         """Velocities, which the first step makes."""
-        return [None] * len(group)
+        return [None] * len(parameters)
 
-    def _update(self, group: list[Tensor], gradients: list[Tensor], state: Any, rate: float) -> None:
+    def _update(self, group: _Group, rate: float) -> None:
         sgd(
-            group,
-            gradients,
-            state,
+            group.parameters,
+            group.gradients,
+            group.state,
             fused=True,
-            weight_decay=self._weight_decay,
+            weight_decay=group.weight_decay,
             momentum=self._momentum,
             lr=rate,
             dampening=0.0,

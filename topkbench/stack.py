@@ -1,10 +1,10 @@
-"""Training a stack of heads in one pass over the data: one batch, one product, a loss for each head.
+"""A stack of heads of one seed: one batch, one product, a loss and an optimizer's group for each head.
 
 Legend: H stacked heads, B batch, C classes.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 from math import isfinite
@@ -17,12 +17,10 @@ from topkbench import evaluation, heads, protocol
 from topkbench.batches import Rows
 from topkbench.heads import FeedForward, Head, HeadViews
 from topkbench.losses import Method, one_a_sample
-from topkbench.optimizer import SGD, Adam, Optimizer, scheduled
+from topkbench.optimizer import SGD, Adam, Optimizer
 from topkbench.problem import Problem
-from topkbench.progress import Progress
 from topkbench.selection import Evaluation, Measured, Selection
 from topkbench.settings import Settings
-from topkbench.training_options import Protocol
 
 _EVALUATION_BYTES = 8 * 2**20  # of embeddings and scores that an evaluation holds at once; more leave the cache
 
@@ -67,7 +65,7 @@ class _Group:
 
 
 class Stack:
-    """H runs that share data, split, batch order and head, and differ in their losses and learning rates.
+    """H runs that share data, split, batch order and head, and differ in their losses and in how they are updated.
 
     Args:
         settings: of each run.
@@ -88,17 +86,15 @@ class Stack:
         problem: Problem,
     ) -> None:
         self.runs = [Run(s.loss) for s in settings]
-        self._shared = settings[0].protocol
-        self._groups = list(_groups([s.loss for s in settings], self._shared.seed, device))
+        self.protocol = settings[0].protocol
         self.splits = splits
+        self.generator = generator
+        self.head = _head(settings, dims, generator, problem, device, splits.train.dtype)
+        self._groups = list(_groups([s.loss for s in settings], self.protocol.seed, device))
         self._problem = problem
-        self._generator = generator
         self._device = device
-        members = [s.loss for s in settings]
-        self.head = _head(members, dims, generator, self._shared, problem, device, splits.train.dtype)
         self._views = HeadViews(self.head)
-        self._optimizer = _optimizer(self._views, [10**-s.protocol.nloglr for s in settings], self._shared)
-        self._rate_factor = 1.0
+        self._optimizer = _optimizer(self._views, settings)
         self._row_bytes = splits.train.dtype.itemsize * (dims[0] + len(settings) * sum(dims[1:]))
         self._loss_sum_H = torch.zeros(len(settings), device=device, dtype=splits.train.dtype)
         self._steps_summed = 0
@@ -106,41 +102,17 @@ class Stack:
     @property
     def steps_per_epoch(self) -> int:
         """Whole batches in the training rows."""
-        return len(self.splits.train) // self._shared.batch_size
+        return len(self.splits.train) // self.protocol.batch_size
 
-    def train(self, progress: Progress) -> None:
-        """Train every epoch and evaluate as the protocol says; a run that diverges keeps its `error`."""
-        total = self._shared.n_epochs * self.steps_per_epoch
-        with progress(total, "step", "training") as bar, _products(self._shared.precision):
-            for epoch, step, (x_BD, y_B) in self._batches():
-                self.step(x_BD, y_B)
-                note = ""
-                if protocol.is_evaluated(step, self.steps_per_epoch, self._shared.eval_every):
-                    self._evaluate(epoch, step)
-                    note = f"epoch {epoch}/{self._shared.n_epochs}, {_shown(self.runs)}"
-                bar.advance(1, note)
-                if all(run.error for run in self.runs):
-                    return
-
-    def _batches(self) -> Iterator[tuple[int, int, tuple[Tensor, Tensor]]]:
-        """Every batch of the run, with its epoch and its step in the epoch, both from 1."""
-        rows = self.splits.train
-        for epoch in range(1, self._shared.n_epochs + 1):
-            order = protocol.epoch_order(len(rows), self._generator)
-            self._rate_factor = scheduled(epoch, self._shared.lr_steps)
-            batches = rows.batches(order, self._shared.batch_size, drop_last=True)
-            for step, batch in enumerate(batches, start=1):
-                yield epoch, step, batch
-
-    def step(self, x_BD: Tensor, y_B: Tensor) -> None:
-        """One step of all heads; nothing in it waits for the device."""
-        with _scoring(self._shared.precision, self._device):
+    def step(self, x_BD: Tensor, y_B: Tensor, rate_factor: float = 1.0) -> None:
+        """One step of all heads, at their learning rates times a factor; nothing in it waits for the device."""
+        with _scoring(self.protocol.precision, self._device):
             scores_HBC = self.head(x_BD)
         losses_H = self._losses(scores_HBC, y_B)
         # Of their sum: heads share no parameter. Were a gradient given, torch would import its compiler first (0.4 s).
         losses_H.sum().backward()  # type: ignore[no-untyped-call]
         self._views.hand_over_gradients()
-        self._optimizer.step(self._rate_factor)
+        self._optimizer.step(rate_factor)
         self.head.update(x_BD, y_B)
         self._loss_sum_H += losses_H.detach()
         self._steps_summed += 1
@@ -148,32 +120,43 @@ class Stack:
     def _losses(self, scores_HBC: Tensor, y_B: Tensor) -> Tensor:
         """Each head's mean loss, [H]."""
         state = self.head.state(self._problem)
+        points = [None] * len(self._groups) if state.prototypes is None else self._parts(state.prototypes)
+        losses = [
+            group.losses(part_HBC, y_B, replace(state, prototypes=points_HCE, generator=group.generator))
+            for group, part_HBC, points_HCE in zip(self._groups, self._parts(scores_HBC), points, strict=True)
+        ]
+        return losses[0] if len(losses) == 1 else torch.cat(losses)
+
+    def _parts(self, stacked: Tensor) -> Sequence[Tensor]:
+        """What is each group's of something that all heads have, [H, …]."""
         # Splitting costs a copy of the scores' gradient, which a stack of one loss need not pay.
         alone = len(self._groups) == 1
-        parts = (scores_HBC,) if alone else torch.split(scores_HBC, [group.heads for group in self._groups])
-        losses = [
-            group.losses(part_HBC, y_B, replace(state, generator=group.generator))
-            for group, part_HBC in zip(self._groups, parts, strict=True)
-        ]
-        return losses[0] if alone else torch.cat(losses)
+        return (stacked,) if alone else torch.split(stacked, [group.heads for group in self._groups])
 
-    def _evaluate(self, epoch: int, step: int) -> None:
+    def evaluate(self, epoch: int, step: int) -> None:
+        """Evaluate after a step of an epoch; a run that has diverged keeps its `error` and is frozen."""
         losses = self._mean_losses()
-        at = (epoch, (epoch - 1) * self.steps_per_epoch + step)
-        is_last = at == (self._shared.n_epochs, self._shared.n_epochs * self.steps_per_epoch)
-        distances = self._problem.distances
-        valid = evaluation.measure(self._scored(self.splits.valid), distances, whole=False)
-        always = is_last or self._shared.eval_test == "always"
+        steps = self.steps_per_epoch
+        is_last = (epoch, step) == (self.protocol.n_epochs, steps)
+        valid = evaluation.measure(self._scored(self.splits.valid), self._problem.distances, whole=False)
+        always = is_last or self.protocol.eval_test == "always"
         wanted = [
             not run.error and isfinite(loss) and bool(always or run.selection.beaten(measured.accuracies))
             for run, loss, measured in zip(self.runs, losses, valid, strict=True)
         ]
         tests: Sequence[Measured | None] = [None] * len(self.runs)
         if any(wanted):
-            tests = evaluation.measure(self._scored(self.splits.test), distances)
+            tests = evaluation.measure(self._scored(self.splits.test), self._problem.distances)
+        at = (epoch, (epoch - 1) * steps + step)
         for run, loss, measured, wants, test in zip(self.runs, losses, valid, wanted, tests, strict=True):
             if not run.error:
                 _record(run, Evaluation(*at, measured, test if wants else None), loss)
+        self._freeze_the_diverged()
+
+    def _freeze_the_diverged(self) -> None:
+        for at, run in enumerate(self.runs):
+            if run.error:
+                self._optimizer.freeze(at)
 
     def _mean_losses(self) -> list[float]:
         """Each head's mean loss since the last evaluation; NaN where its last step has spoilt a weight."""
@@ -215,53 +198,43 @@ def _record(run: Run, at: Evaluation, loss: float) -> None:
         run.error = f"diverged: loss or weights are not finite at {where}; {cure}"
 
 
-def _shown(runs: Sequence[Run]) -> str:
-    """The state of the stack in a few words: its best run."""
-    latest = max((run.history[-1] for run in runs), key=lambda entry: float(entry["valid"]["top1"]))
-    valid: Mapping[str, float] = latest["valid"]
-    return f"loss {latest['loss']:.4f}, validation {100 * valid['top1']:.2f} | {100 * valid['top5']:.2f}"
+def head_key(loss: Method) -> tuple[str, dict[str, Any]]:
+    """What losses of one stack have in common: the head that they want, and what it takes of their options."""
+    # A method of the loss that the head calls is told by the loss: bound methods are compared by identity.
+    options = {name: getattr(value, "__self__", value) for name, value in loss.head_options().items()}
+    return loss.head, options
 
 
 def _head(
-    members: Sequence[Method],
+    settings: Sequence[Settings],
     dims: Sequence[int],
     generator: torch.Generator,
-    shared: Protocol,
     problem: Problem,
     device: torch.device,
     dtype: torch.dtype,
 ) -> Head:
-    first = members[0]
-    if any((each.head, each.head_options()) != (first.head, first.head_options()) for each in members):
+    loss, shared = settings[0].loss, settings[0].protocol
+    if any(head_key(each.loss) != head_key(loss) for each in settings):
         raise ValueError("runs of one stack share their head")
     dropout = protocol.noise(shared.seed, "dropout", device) if shared.apply_dropout else None
 
     def maps(out_dim: int) -> FeedForward:
         return FeedForward(
-            len(members), [*dims[:-1], out_dim], generator, apply_relu=shared.apply_relu, dropout=dropout
+            len(settings), [*dims[:-1], out_dim], generator, apply_relu=shared.apply_relu, dropout=dropout
         )
 
-    head = heads.build(first.head, maps, dims[-1], problem, generator, first.head_options())
+    head = heads.build(loss.head, maps, dims[-1], problem, generator, loss.head_options())
     return head.to(device, dtype)
 
 
-def _optimizer(views: HeadViews, rates: Sequence[float], shared: Protocol) -> Optimizer:
-    if shared.optimizer == "sgd":
-        return SGD(views, rates, shared.momentum, shared.nesterov, shared.weight_decay)
-    return Adam(views, rates, shared.weight_decay)
+def _optimizer(views: HeadViews, settings: Sequence[Settings]) -> Optimizer:
+    each = [s.protocol for s in settings]
+    rates, decays = [10**-own.nloglr for own in each], [own.weight_decay for own in each]
+    if each[0].optimizer == "sgd":
+        return SGD(views, rates, decays, momentum=each[0].momentum, nesterov=each[0].nesterov)
+    return Adam(views, rates, decays)
 
 
 def _scoring(precision: str, device: torch.device) -> AbstractContextManager[object]:
     """Scores of a training step in bfloat16, if asked for; evaluation never is: ties would count against it."""
     return torch.autocast(device.type, torch.bfloat16) if precision == "bf16" else nullcontext()
-
-
-@contextmanager
-def _products(precision: str) -> Iterator[None]:
-    """Let matrix products use TF32 if asked for, and leave the process's own setting as it was."""
-    before = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision("high" if precision == "high" else "highest")
-    try:
-        yield
-    finally:
-        torch.set_float32_matmul_precision(before)

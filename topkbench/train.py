@@ -1,12 +1,8 @@
-"""The only composer: a data set and a run's settings in, a record out."""
+"""The only composer: a data set and settings of runs in, their records out."""
 
-import platform
-import subprocess
-import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from importlib import metadata
+from dataclasses import replace
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -15,23 +11,20 @@ import torch
 
 from topkbench import batches, hierarchy, partition, protocol, runs, settings
 from topkbench.allocator import is_out_of_memory, keep_freed_memory
-from topkbench.errors import DataError, RunError, TopkbenchError, UsageError
+from topkbench.batches import Embeddings
+from topkbench.errors import MemoryShortError, RunError, TopkbenchError, UsageError
 from topkbench.hierarchy import Hierarchy
+from topkbench.passes import Pass
 from topkbench.problem import Problem
 from topkbench.progress import Progress, silent
+from topkbench.recording import Outcome, Planned, Recorder
 from topkbench.settings import Settings
-from topkbench.stack import Run, Splits, Stack
+from topkbench.stack import Splits, Stack, head_key
 from topkbench.store import Store, open_store
 from topkbench.training_options import Protocol
 
-
-@dataclass(frozen=True)
-class Outcome:
-    """What came of a call: the record, where it lies, and whether it was there already."""
-
-    record: runs.Record
-    folder: Path
-    was_done: bool
+Held = dict[tuple[str, str, str], Embeddings]
+"""Embeddings that are in memory already, by split, residency and device."""
 
 
 def train(
@@ -62,16 +55,69 @@ def train(
         KeyboardInterrupt: passed on, once the record says `interrupted`.
     """
     store = open_store(data)
-    resolved = placed(settings.resolve(method, chosen, facts(store), preset), store)
+    planned = plan(store, settings.resolve(method, chosen, facts(store), preset))
+    done = runs.find(results, store.name, planned.run_id)
+    if done and done.status == "done" and not force:
+        return Outcome(done, runs.folder(results, store.name, planned.run_id), was_done=True)
+    (outcome,) = train_pass(store, results, [planned], progress=progress)
+    if outcome.record.error:
+        raise RunError(f"{planned.run_id} {outcome.record.error}")
+    return outcome
+
+
+def plan(store: Store, resolved: Settings) -> Planned:
+    """A run of these settings on this machine, by the name that its record will have.
+
+    Raises:
+        UsageError: the data lack what the method needs, or the device is not there.
+    """
+    resolved = placed(resolved, store)
     known = _hierarchy(store) if resolved.needs_hierarchy else None
     if resolved.loss.needs:  # better told before there is a folder for the run
         _require_needs([resolved], _problem(known, torch.device("cpu"), protocol.stream(0)))
     identity = resolved.identity(store.checksum, store.n_classes, known.checksum if known else None)
-    run_id = runs.run_id(resolved.method, identity)
-    done = runs.find(results, store.name, run_id)
-    if done and done.status == "done" and not force:
-        return Outcome(done, runs.folder(results, store.name, run_id), was_done=True)
-    return _train_anew(store, results, resolved, run_id, progress)
+    return Planned(runs.run_id(resolved.method, identity), resolved)
+
+
+def train_pass(
+    store: Store, results: Path, members: Sequence[Planned], *, held: Held | None = None, progress: Progress = silent
+) -> list[Outcome]:
+    """Train runs together and save the record of each, also of those that diverge.
+
+    Args:
+        store: the data.
+        results: the folder of records.
+        members: runs that share their `stack_key`; those of one seed are best next to each other.
+        held: embeddings that earlier passes have loaded; those of this one are added.
+        progress: shows the steps.
+
+    Raises:
+        UsageError: the data lack what a method needs.
+        RunError: the only run has failed; its record says so.
+        MemoryShortError: the only run does not fit in memory; its record says so.
+        DataError: the data are damaged, or the disk is full.
+        Exception: whatever has ended a pass of several runs, which leaves no records.
+        KeyboardInterrupt: passed on, once the records say `interrupted`.
+    """
+    recorder = Recorder(store, results, members)
+    try:
+        together = build(store, [member.settings for member in members], held)
+        recorder.watch(together)
+        together.train(progress)
+    except TopkbenchError:
+        raise  # refused before the first step: there is no run to record
+    except KeyboardInterrupt:
+        recorder.save_all("interrupted", "interrupted by the user")
+        raise
+    except Exception as error:
+        if len(members) > 1:
+            raise
+        recorder.save_failure(error)
+        if is_out_of_memory(error):
+            cure = "use a smaller --batch-size or --residency mmap"
+            raise MemoryShortError(f"out of memory: {error}; {cure}") from error
+        raise RunError(f"{members[0].run_id} failed: {type(error).__name__}: {error}") from error
+    return recorder.save_results()
 
 
 def facts(store: Store) -> dict[str, Any]:
@@ -83,25 +129,45 @@ def facts(store: Store) -> dict[str, Any]:
     return sizes | own
 
 
-def build(store: Store, members: Sequence[Settings]) -> Stack:
-    """Everything that a stack needs, in the order of the protocol's draws.
+def build(store: Store, members: Sequence[Settings], held: Held | None = None) -> Pass:
+    """Everything that a pass needs, in the order of the protocol's draws.
 
     Raises:
         UsageError: the data have no test split, or lack what a method needs.
         DataError: the embeddings do not fit where they were told to be.
-        ValueError: the runs differ in more than method, options and learning rate.
+        ValueError: the runs differ in more than `stack_key` allows.
     """
     shared = members[0].protocol
-    if any(replace(member.protocol, nloglr=shared.nloglr) != shared for member in members):
-        raise ValueError("runs of one stack share their protocol, all but the learning rate")
-    device = torch.device(shared.device)
-    if device.type == "cpu":
+    if any(stack_key(member) != stack_key(members[0]) for member in members):
+        raise ValueError("runs of one pass share their head and their protocol, all but seed, rate and weight decay")
+    if shared.device == "cpu":
         keep_freed_memory()
+    known = _hierarchy(store)
+    embeddings = _held(store, shared, {} if held is None else held)
+    by_seed = groupby(members, key=lambda member: member.protocol.seed)
+    return Pass([_stack(store, list(of_one_seed), known, embeddings) for _, of_one_seed in by_seed])
+
+
+def stack_key(member: Settings) -> tuple[Any, ...]:
+    """What runs that are trained in one pass have in common.
+
+    Runs of one seed share split, initial values and batch order. Those of several seeds take their steps together where
+    they have equally many, which subsets of the rows need not.
+    """
+    own = member.protocol
+    is_subset = own.train_per_class is not None or own.train_fraction is not None
+    shared = replace(own, nloglr=0.0, weight_decay=0.0, seed=own.seed if is_subset else 0)
+    return *head_key(member.loss), shared
+
+
+def _stack(store: Store, members: Sequence[Settings], known: Hierarchy | None, held: Mapping[str, Embeddings]) -> Stack:
+    """The runs of one seed."""
+    shared = members[0].protocol
+    device = torch.device(shared.device)
     generator = protocol.stream(shared.seed)
-    found = _hierarchy(store)
-    splits = _splits(store, shared, generator, device, found)
+    splits = _splits(store, shared, generator, held, known)
     dims = [store.dim, *shared.hidden_dims, store.n_classes]
-    problem = _problem(found, device, protocol.noise(shared.seed, "method", device))
+    problem = _problem(known, device, protocol.noise(shared.seed, "method", device))
     _require_needs(members, problem)
     return Stack(members, splits, dims, generator, device, problem)
 
@@ -132,16 +198,31 @@ def choose_device(name: str) -> torch.device:
     return torch.device(name)
 
 
+def _held(store: Store, shared: Protocol, held: Held) -> dict[str, Embeddings]:
+    """The embeddings of each split, loaded where they are not yet."""
+    found = {}
+    for name, split in store.splits.items():
+        key = (name, shared.residency, shared.device)
+        if key not in held:
+            held[key] = batches.hold(split.embeddings, shared.residency, torch.device(shared.device))
+        found[name] = held[key]
+    return found
+
+
 def _splits(
-    store: Store, shared: Protocol, generator: torch.Generator, device: torch.device, known: Hierarchy | None
+    store: Store,
+    shared: Protocol,
+    generator: torch.Generator,
+    held: Mapping[str, Embeddings],
+    known: Hierarchy | None,
 ) -> Splits:
     dtype = torch.float64 if shared.precision == "float64" else torch.float32
     tree = None if known is None else known.parents
     family_C = None if tree is None else torch.from_numpy(tree[: store.n_classes])
     parts = partition.parts(store, shared, generator, family_C)
-    held = {name: batches.hold(split.embeddings, shared.residency, device) for name, split in store.splits.items()}
     rows = {
-        role: batches.Rows(held[part.split], part.labels.to(device), part.index, dtype) for role, part in parts.items()
+        role: batches.Rows(held[part.split], part.labels.to(shared.device), part.index, dtype)
+        for role, part in parts.items()
     }
     return Splits(**rows)
 
@@ -165,93 +246,3 @@ def _require_needs(members: Sequence[Settings], problem: Problem) -> None:
             if getattr(problem, need) is None:
                 cure = "give them a hierarchy with 'topkbench prepare --hierarchy FILE'"
                 raise UsageError(f"{member.method} needs {need} of the classes, which these data do not have; {cure}")
-
-
-def _train_anew(store: Store, results: Path, resolved: Settings, run_id: str, progress: Progress) -> Outcome:
-    recorder = _Recorder(store, results, resolved, run_id)
-    runs.make_folder(results, store.name, run_id)  # better no run than one that cannot be written down
-    try:
-        stack = build(store, [resolved])
-        recorder.run, recorder.splits = stack.runs[0], stack.splits
-        stack.train(progress)
-    except TopkbenchError:
-        raise  # refused before the first step: there is no run to record
-    except KeyboardInterrupt:
-        recorder.save("interrupted", "interrupted by the user")
-        raise
-    except Exception as error:
-        recorder.save("failed", f"{type(error).__name__}: {error}")
-        if is_out_of_memory(error):
-            raise DataError(f"out of memory: {error}; use a smaller --batch-size or --residency mmap") from error
-        raise RunError(f"{run_id} failed: {type(error).__name__}: {error}") from error
-    if recorder.run.error:
-        recorder.save("failed", recorder.run.error)
-        raise RunError(f"{run_id} {recorder.run.error}")
-    return recorder.save("done", None)
-
-
-class _Recorder:
-    """Writes down one run, however it ends."""
-
-    def __init__(self, store: Store, results: Path, resolved: Settings, run_id: str) -> None:
-        self._store, self._results, self._settings, self._run_id = store, results, resolved, run_id
-        self._started, self._clock = datetime.now(UTC), time.monotonic()
-        self.run = Run(resolved.loss)
-        self.splits: Splits | None = None  # until they are there, so that their sizes are not known
-
-    def save(self, status: runs.Status, error: str | None) -> Outcome:
-        """Save the record, with what the run has come to."""
-        is_done = status == "done"
-        record = runs.Record(
-            run_id=self._run_id,
-            status=status,
-            error=error,
-            started=self._started.isoformat(timespec="seconds"),
-            seconds=round(time.monotonic() - self._clock, 3),
-            config=self._settings.config(),
-            origin=self._settings.origin,
-            data=_describe(self._store, self.splits),
-            environment=environment(torch.device(self._settings.protocol.device)),
-            history=self.run.history,
-            selected=self.run.selection.selected() if is_done else {},
-        )
-        ranks = self.run.selection.test_ranks() if is_done else None
-        folder = runs.save(self._results, record, ranks)
-        return Outcome(record, folder, was_done=False)
-
-
-def _describe(store: Store, splits: Splits | None) -> dict[str, Any]:
-    sizes = {f"n_{role}": len(getattr(splits, role)) if splits else None for role in ("train", "valid", "test")}
-    return {
-        "name": store.name,
-        "checksum": store.checksum,
-        **sizes,
-        "n_classes": store.n_classes,
-        "dim": store.dim,
-    }
-
-
-def environment(device: torch.device) -> dict[str, Any]:
-    """The versions and the machine that a result was computed with; `git` is null outside a clone."""
-    return {
-        "topkbench": metadata.version("topkbench"),
-        "git": _git_revision(),
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "numpy": np.__version__,
-        "platform": platform.platform(),
-        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine(),
-        "threads": torch.get_num_threads(),
-    }
-
-
-def _git_revision() -> str | None:
-    """The commit of the clone that this package lies in, if it lies at the top of one."""
-    clone = Path(__file__).parent.parent
-    if not (clone / ".git").exists():
-        return None
-    command = ["git", "-C", str(clone), "describe", "--always", "--dirty", "--abbrev=40"]
-    try:
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()  # noqa: S603 - fixed
-    except (OSError, subprocess.CalledProcessError):
-        return None

@@ -101,7 +101,7 @@ def _bench_polynomials(batch: int, classes: int, device: "torch.device", as_json
 
 
 def _document(sizes: dict[str, Any], device: "torch.device", rows: "Sequence[Row] | Sequence[PolynomialRow]") -> str:
-    from topkbench.train import environment
+    from topkbench.recording import environment
 
     found = [dataclasses.asdict(row) for row in rows]
     return json.dumps({**sizes, "device": device.type, "environment": environment(device), "rows": found}, indent=2)

@@ -15,7 +15,7 @@ from topkbench.cli._command import ManyValues
 from topkbench.errors import UsageError
 
 if TYPE_CHECKING:
-    from topkbench.train import Outcome
+    from topkbench.recording import Outcome
 
 # How the command runs and prints; every other option is a setting of the run.
 _CONTROLS = ("method", "data", "results", "preset", "force", "as_json", "extra")

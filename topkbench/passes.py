@@ -1,0 +1,85 @@
+"""Training in one pass over the data: stacks of heads in step with each other, one for each seed.
+
+Legend: B batch, D embedding.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor
+
+from topkbench import batches, protocol
+from topkbench.optimizer import scheduled
+from topkbench.progress import Progress
+from topkbench.stack import Run, Stack
+
+
+class Pass:
+    """Runs that are trained together.
+
+    Args:
+        stacks: of the same data, protocol and head; only their seeds differ.
+
+    Raises:
+        ValueError: they do not take the same number of steps.
+    """
+
+    def __init__(self, stacks: Sequence[Stack]) -> None:
+        self.stacks = stacks
+        self._shared = stacks[0].protocol
+        self._steps = stacks[0].steps_per_epoch
+        if any(stack.steps_per_epoch != self._steps for stack in stacks):
+            raise ValueError("stacks of one pass take as many steps an epoch as each other")
+
+    @property
+    def runs(self) -> list[Run]:
+        """Of all stacks, one after the other."""
+        return [run for stack in self.stacks for run in stack.runs]
+
+    def train(self, progress: Progress) -> None:
+        """Train every epoch and evaluate as the protocol says; a run that diverges keeps its `error`."""
+        runs, epochs = self.runs, self._shared.n_epochs
+        with progress(epochs * self._steps, "step", _title(len(runs))) as bar, _products(self._shared.precision):
+            for epoch, step, rows in self.batches():
+                for stack, (x_BD, y_B) in zip(self.stacks, rows, strict=True):
+                    stack.step(x_BD, y_B, scheduled(epoch, self._shared.lr_steps))
+                note = ""
+                if protocol.is_evaluated(step, self._steps, self._shared.eval_every):
+                    for stack in self.stacks:
+                        stack.evaluate(epoch, step)
+                    note = f"epoch {epoch}/{epochs}, {_best(runs)}"
+                bar.advance(1, note)
+                if all(run.error for run in runs):
+                    return
+
+    def batches(self) -> Iterator[tuple[int, int, list[tuple[Tensor, Tensor]]]]:
+        """A batch for each stack, with its epoch and its step in the epoch, both from 1."""
+        lanes = [stack.splits.train for stack in self.stacks]
+        for epoch in range(1, self._shared.n_epochs + 1):
+            orders = [protocol.epoch_order(len(stack.splits.train), stack.generator) for stack in self.stacks]
+            rows = batches.batches(lanes, orders, self._shared.batch_size, drop_last=True)
+            for step, each in enumerate(rows, start=1):
+                yield epoch, step, each
+
+
+def _title(runs: int) -> str:
+    return "training" if runs == 1 else f"training {runs} heads"
+
+
+def _best(runs: Sequence[Run]) -> str:
+    """The state of the pass in a few words: its best run."""
+    latest = max((run.history[-1] for run in runs), key=lambda entry: float(entry["valid"]["top1"]))
+    valid: Mapping[str, float] = latest["valid"]
+    return f"loss {latest['loss']:.4f}, validation {100 * valid['top1']:.2f} | {100 * valid['top5']:.2f}"
+
+
+@contextmanager
+def _products(precision: str) -> Iterator[None]:
+    """Let matrix products use TF32 if asked for, and leave the process's own setting as it was."""
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("high" if precision == "high" else "highest")
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before)
