@@ -117,7 +117,8 @@ def test_float32_softmax_agrees_at_every_evaluation(demo, tmp_path):
     assert [entry["valid"]["top1"] for entry in history] == pytest.approx(found, abs=0.002)
 
 
-def test_unlike_runs_of_one_pass_are_each_as_alone(blobs):
+@pytest.mark.parametrize("stacked", [False, True])
+def test_unlike_runs_of_one_pass_are_each_as_alone(blobs, stacked):
     """In float64: losses, learning rates, weight decays and seeds differ; weights and results are those of the runs."""
     store = open_store(blobs)
 
@@ -134,10 +135,10 @@ def test_unlike_runs_of_one_pass_are_each_as_alone(blobs):
         ("perturbed_topk", 3.0, 0.0, 0), ("fenchel_young", 3.0, 0.0, 0), ("splitter_selection", 3.0, 0.0, 1),
         ("softmax_cross_entropy", 2.0, 0.0, 1), ("bitonic", 3.0, 0.0, 7),
     ]  # fmt: skip
-    together = train.build(store, members(*wanted))
+    together = train.build(store, members(*wanted), stacked=stacked)
     together.train(silent)
     weights = [view for stack in together.stacks for view in stack._views]
-    assert [len(stack.runs) for stack in together.stacks] == [7, 2, 1]
+    assert [len(stack.runs) for stack in together.stacks] == ([7, 2, 1] if stacked else [1] * 10)
     for at, one in enumerate(wanted):
         alone = train.build(store, members(one))
         alone.train(silent)
@@ -149,14 +150,16 @@ def test_unlike_runs_of_one_pass_are_each_as_alone(blobs):
         train.build(store, [*members(*wanted), settings.resolve("bitonic", {"device": "cpu"}, train.facts(store))])
 
 
-def test_one_run_that_diverges_leaves_the_others_alone(blobs):
-    """Its weights stay as they were when it was found; the others' are those of a pass without it."""
+def test_one_run_that_diverges_leaves_the_others_of_its_stack_alone(blobs):
+    """Theirs are the weights of a pass without it."""
     store = open_store(blobs)
     base = {**QUICK, "device": "cpu", "residency": "ram", "hidden_dims": (8, 8, 8, 8)}
 
     def trained(*powers: float) -> Pass:
         options = [{**base, "nloglr": power} for power in powers]
-        found = train.build(store, [settings.resolve("softmax_cross_entropy", o, train.facts(store)) for o in options])
+        found = train.build(
+            store, [settings.resolve("softmax_cross_entropy", o, train.facts(store)) for o in options], stacked=True
+        )
         found.train(silent)
         return found
 

@@ -1,4 +1,7 @@
-"""Training in one pass over the data: stacks of heads in step with each other, one for each seed.
+"""Training in one pass over the data: stacks of heads in step with each other.
+
+Stacks of one seed see the same batches: they are a lane. On a GPU all heads of a lane are one stack. On a CPU each is a
+stack of its own: there a product with H heads costs H products, and the scores of one head at a time stay in the cache.
 
 Legend: B batch, D embedding.
 """
@@ -19,17 +22,18 @@ class Pass:
     """Runs that are trained together.
 
     Args:
-        stacks: of the same data, protocol and head; only their seeds differ.
+        lanes: of the same data, protocol and head: stacks of one seed each.
 
     Raises:
         ValueError: they do not take the same number of steps.
     """
 
-    def __init__(self, stacks: Sequence[Stack]) -> None:
-        self.stacks = stacks
-        self._shared = stacks[0].protocol
-        self._steps = stacks[0].steps_per_epoch
-        if any(stack.steps_per_epoch != self._steps for stack in stacks):
+    def __init__(self, lanes: Sequence[Sequence[Stack]]) -> None:
+        self.stacks = [stack for lane in lanes for stack in lane]
+        self._lanes = lanes
+        self._shared = self.stacks[0].protocol
+        self._steps = self.stacks[0].steps_per_epoch
+        if any(stack.steps_per_epoch != self._steps for stack in self.stacks):
             raise ValueError("stacks of one pass take as many steps an epoch as each other")
 
     @property
@@ -42,25 +46,32 @@ class Pass:
         runs, epochs = self.runs, self._shared.n_epochs
         with progress(epochs * self._steps, "step", _title(len(runs))) as bar, _products(self._shared.precision):
             for epoch, step, rows in self.batches():
-                for stack, (x_BD, y_B) in zip(self.stacks, rows, strict=True):
-                    stack.step(x_BD, y_B, scheduled(epoch, self._shared.lr_steps))
+                for lane, (x_BD, y_B) in zip(self._lanes, rows, strict=True):
+                    for stack in _alive(lane):
+                        stack.step(x_BD, y_B, scheduled(epoch, self._shared.lr_steps))
                 note = ""
                 if protocol.is_evaluated(step, self._steps, self._shared.eval_every):
-                    for stack in self.stacks:
+                    for stack in _alive(self.stacks):
                         stack.evaluate(epoch, step)
                     note = f"epoch {epoch}/{epochs}, {_best(runs)}"
                 bar.advance(1, note)
-                if all(run.error for run in runs):
+                if not _alive(self.stacks):
                     return
 
     def batches(self) -> Iterator[tuple[int, int, list[tuple[Tensor, Tensor]]]]:
-        """A batch for each stack, with its epoch and its step in the epoch, both from 1."""
-        lanes = [stack.splits.train for stack in self.stacks]
+        """A batch for each lane, with its epoch and its step in the epoch, both from 1."""
+        first = [lane[0] for lane in self._lanes]
+        lanes = [stack.splits.train for stack in first]
         for epoch in range(1, self._shared.n_epochs + 1):
-            orders = [protocol.epoch_order(len(stack.splits.train), stack.generator) for stack in self.stacks]
+            orders = [protocol.epoch_order(len(stack.splits.train), stack.generator) for stack in first]
             rows = batches.batches(lanes, orders, self._shared.batch_size, drop_last=True)
             for step, each in enumerate(rows, start=1):
                 yield epoch, step, each
+
+
+def _alive(stacks: Sequence[Stack]) -> list[Stack]:
+    """The stacks that have a run that goes on."""
+    return [stack for stack in stacks if not all(run.error for run in stack.runs)]
 
 
 def _title(runs: int) -> str:

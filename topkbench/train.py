@@ -129,8 +129,14 @@ def facts(store: Store) -> dict[str, Any]:
     return sizes | own
 
 
-def build(store: Store, members: Sequence[Settings], held: Held | None = None) -> Pass:
+def build(store: Store, members: Sequence[Settings], held: Held | None = None, *, stacked: bool | None = None) -> Pass:
     """Everything that a pass needs, in the order of the protocol's draws.
+
+    Args:
+        store: the data.
+        members: runs that share their `stack_key`; those of one seed are best next to each other.
+        held: embeddings that are loaded already; those of this pass are added.
+        stacked: whether the heads of one seed are one stack; None: on a GPU, where that is faster (`passes`).
 
     Raises:
         UsageError: the data have no test split, or lack what a method needs.
@@ -144,8 +150,9 @@ def build(store: Store, members: Sequence[Settings], held: Held | None = None) -
         keep_freed_memory()
     known = _hierarchy(store)
     embeddings = _held(store, shared, {} if held is None else held)
+    stacked = shared.device == "cuda" if stacked is None else stacked
     by_seed = groupby(members, key=lambda member: member.protocol.seed)
-    return Pass([_stack(store, list(of_one_seed), known, embeddings) for _, of_one_seed in by_seed])
+    return Pass([_lane(store, list(of_one_seed), known, embeddings, stacked) for _, of_one_seed in by_seed])
 
 
 def stack_key(member: Settings) -> tuple[Any, ...]:
@@ -160,8 +167,10 @@ def stack_key(member: Settings) -> tuple[Any, ...]:
     return *head_key(member.loss), shared
 
 
-def _stack(store: Store, members: Sequence[Settings], known: Hierarchy | None, held: Mapping[str, Embeddings]) -> Stack:
-    """The runs of one seed."""
+def _lane(
+    store: Store, members: Sequence[Settings], known: Hierarchy | None, held: Mapping[str, Embeddings], stacked: bool
+) -> list[Stack]:
+    """The runs of one seed; each draws its initial values from a copy of the stream."""
     shared = members[0].protocol
     device = torch.device(shared.device)
     generator = protocol.stream(shared.seed)
@@ -169,7 +178,8 @@ def _stack(store: Store, members: Sequence[Settings], known: Hierarchy | None, h
     dims = [store.dim, *shared.hidden_dims, store.n_classes]
     problem = _problem(known, device, protocol.noise(shared.seed, "method", device))
     _require_needs(members, problem)
-    return Stack(members, splits, dims, generator, device, problem)
+    shares = [members] if stacked else [[member] for member in members]
+    return [Stack(share, splits, dims, generator.clone_state(), device, problem) for share in shares]
 
 
 def placed(resolved: Settings, store: Store) -> Settings:
