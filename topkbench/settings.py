@@ -103,7 +103,24 @@ def resolve(
     said, line = (method, {}) if preset is None else _with_preset(method, chosen, preset)
     if said is None:
         raise UsageError("no method; give --method NAME. See 'topkbench methods'.")
-    method = method or said
+    return resolve_line(method or said, chosen, facts, line, preset or "")
+
+
+def resolve_line(
+    method: str, chosen: Mapping[str, Any], facts: Mapping[str, Any], line: Mapping[str, Any], preset: str
+) -> Settings:
+    """Resolve every option of a run of which a preset says some.
+
+    Args:
+        method: a name, an alias or a file.
+        chosen: what the user gave.
+        facts: of the data, as for `resolve`.
+        line: what the preset gives.
+        preset: its name.
+
+    Raises:
+        UsageError: as `resolve`.
+    """
     name, own = losses.canonical(method), method_options.known(method, {**line, **chosen})
     line, chosen = (
         method_options.with_k(name, own, line),

@@ -1,0 +1,103 @@
+"""What a sweep is to run, in which passes, and what of it is done already."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from topkbench import runs, settings, train
+from topkbench.errors import UsageError
+from topkbench.recording import Planned
+from topkbench.store import Store
+from topkbench.sweep import spec
+
+MISSING = "missing"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Every run of a sweep once, those that can be trained together next to each other.
+
+    Attributes:
+        name: of the specification.
+        store: the data.
+        results: the folder of records.
+        members: the runs.
+    """
+
+    name: str
+    store: Store
+    results: Path
+    members: Sequence[Planned]
+
+    def record(self, member: Planned) -> runs.Record | None:
+        """Of a run, if it has one."""
+        return runs.find(self.results, self.store.name, member.run_id)
+
+    def statuses(self) -> dict[str, str]:
+        """Run id -> done, failed, interrupted or missing, read from the results folder."""
+        records = {member.run_id: self.record(member) for member in self.members}
+        return {run_id: record.status if record else MISSING for run_id, record in records.items()}
+
+    def todo(self, members: Sequence[Planned], retry_failed: bool) -> list[Planned]:
+        """Those of some runs that are still to be trained: also those that were interrupted."""
+        left = {MISSING, "interrupted"} | ({"failed"} if retry_failed else set())
+        statuses = self.statuses()
+        return [member for member in members if statuses[member.run_id] in left]
+
+    def share(self, part: int, parts: int) -> list[Planned]:
+        """Part 1..parts of the runs: what one of several workers takes, whatever is done already.
+
+        It depends on the plan alone, so that workers need not speak with each other.
+        """
+        ends = [len(self.members) * i // parts for i in (part - 1, part)]
+        return list(self.members[ends[0] : ends[1]])
+
+
+def make(
+    specification: str, store: Store, results: Path, override: Mapping[str, Any], everywhere: Mapping[str, Any]
+) -> Plan:
+    """Plan a sweep.
+
+    Args:
+        specification: the path of a TOML file, or a preset's name.
+        store: the data.
+        results: the folder of records.
+        override: options in place of what the specification says of them, in its own forms.
+        everywhere: where and how fast to compute: options that make no other run.
+
+    Raises:
+        UsageError: there is no such specification, or a run of it cannot be.
+    """
+    facts = train.facts(store)
+    found: dict[str, Planned] = {}
+    for line in spec.read(specification, override):
+        try:
+            chosen = {**line.chosen, **everywhere}
+            resolved = settings.resolve_line(line.method, chosen, facts, line.preset, line.preset_name)
+            member = train.plan(store, resolved)
+        except UsageError as error:
+            raise UsageError(f"{line.where}: {error}") from error
+        found.setdefault(member.run_id, member)
+    return Plan(specification, store, results, _neighbourly(list(found.values())))
+
+
+def passes(members: Sequence[Planned], heads: int) -> Iterator[list[Planned]]:
+    """Runs that share their `train.stack_key`, up to so many heads at a time."""
+    together: list[Planned] = []
+    for member in members:
+        is_alike = together and train.stack_key(member.settings) == train.stack_key(together[0].settings)
+        if together and not (is_alike and len(together) < heads):
+            yield together
+            together = []
+        together.append(member)
+    if together:
+        yield together
+
+
+def _neighbourly(members: list[Planned]) -> list[Planned]:
+    """Those of one stack key side by side, in it those of one seed, in it those of one loss."""
+    keys = [(train.stack_key(each.settings), each.settings.protocol.seed, each.settings.loss) for each in members]
+    first = [[column.index(value) for value in column] for column in zip(*keys, strict=True)]
+    places = list(zip(*first, strict=True))
+    return [members[at] for at in sorted(range(len(members)), key=places.__getitem__)]
