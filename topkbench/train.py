@@ -176,10 +176,13 @@ def _lane(
     generator = protocol.stream(shared.seed)
     splits = _splits(store, shared, generator, held, known)
     dims = [store.dim, *shared.hidden_dims, store.n_classes]
-    problem = _problem(known, device, protocol.noise(shared.seed, "method", device))
-    _require_needs(members, problem)
+    _require_needs(members, _problem(known, device, generator))
     shares = [members] if stacked else [[member] for member in members]
-    return [Stack(share, splits, dims, generator.clone_state(), device, problem) for share in shares]
+    stacks = []
+    for share in shares:
+        problem = _problem(known, device, protocol.noise(shared.seed, "method", device))
+        stacks.append(Stack(share, splits, dims, generator.clone_state(), device, problem))
+    return stacks
 
 
 def placed(resolved: Settings, store: Store) -> Settings:
