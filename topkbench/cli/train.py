@@ -2,7 +2,6 @@
 
 import contextlib
 import sys
-import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -11,8 +10,8 @@ import typer
 from typer import Option
 
 from topkbench.cli import _paths, _progress
+from topkbench.cli._assignments import assignments
 from topkbench.cli._command import ManyValues
-from topkbench.errors import UsageError
 
 if TYPE_CHECKING:
     from topkbench.recording import Outcome
@@ -105,7 +104,7 @@ def train(
     from topkbench import settings
     from topkbench import train as library
 
-    chosen = settings.with_own(_given(context.params), _assignments(extra or []))
+    chosen = settings.with_own(_given(context.params), assignments(extra or []))
 
     with contextlib.redirect_stdout(sys.stderr):  # a user's loss may print; stdout carries results alone
         outcome = library.train(path, results, method, chosen, preset=preset, force=force, progress=_progress.progress)
@@ -117,25 +116,6 @@ def train(
 def _given(parameters: dict[str, Any]) -> dict[str, Any]:
     """The settings that were given; the parser leaves None or an empty list for the others."""
     return {name: value for name, value in parameters.items() if name not in _CONTROLS and value not in (None, [], ())}
-
-
-def _assignments(pairs: list[str]) -> dict[str, Any]:
-    """`name=value` as TOML reads the value, or the text itself where it is no TOML."""
-    chosen = {}
-    for pair in pairs:
-        name, equals, value = pair.partition("=")
-        if not (name and equals):
-            raise UsageError(f"--set {pair}: give NAME=VALUE, as in --set m=32")
-        chosen[name] = _value(value)
-    return chosen
-
-
-def _value(text: str) -> Any:
-    with contextlib.suppress(tomllib.TOMLDecodeError):
-        return tomllib.loads(f"value = {text}")["value"]
-    with contextlib.suppress(ValueError):
-        return float(text)  # .5, which TOML does not know
-    return text
 
 
 def _notes(outcome: "Outcome") -> Iterator[str]:

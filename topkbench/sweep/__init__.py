@@ -1,10 +1,23 @@
 """Sweeps: from a specification to a plan of runs, and to their records.
 
-`make` plans, `work` trains what is to be trained, `estimate` says beforehand what that takes; executors spread it over
-processes and machines. A sweep has no state of its own: what is done is what has a record.
+`make` plans, `estimate` says what that takes, `work` trains what is to be trained, `spread` shares it out among
+processes. A sweep has no state of its own: what is done is what has a record.
 """
 
+from topkbench.sweep.estimate import Estimate, PassEstimate, estimate, heads_per_pass
+from topkbench.sweep.executors.local import default_workers, spread
 from topkbench.sweep.plan import Plan, make, passes
 from topkbench.sweep.work import work
 
-__all__ = ["Plan", "make", "passes", "work"]
+__all__ = [
+    "Estimate",
+    "PassEstimate",
+    "Plan",
+    "default_workers",
+    "estimate",
+    "heads_per_pass",
+    "make",
+    "passes",
+    "spread",
+    "work",
+]

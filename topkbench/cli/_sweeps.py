@@ -1,0 +1,49 @@
+"""What the commands on sweeps have in common: which sweep is meant."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from typer import Argument, Option
+
+from topkbench.cli import _paths
+from topkbench.cli._assignments import assignments
+
+if TYPE_CHECKING:
+    from topkbench.sweep import Plan
+
+Spec = Annotated[str, Argument(metavar="SPEC", help="A TOML file, or NAME/SECTION of a preset.")]
+Data = Annotated[
+    Path | None, Option(envvar="TOPKBENCH_DATA", help="A prepared file; by default the only one in data/.")
+]
+Results = Annotated[Path, Option(envvar="TOPKBENCH_RESULTS", help="The folder of run records.")]
+Seeds = Annotated[str | None, Option(help="In place of the specification's: 0-4 or 0,2,7.")]
+Set = Annotated[
+    list[str] | None,
+    Option("--set", metavar="NAME=VALUE", help="Any option, in place of what the specification says of it."),
+]
+
+
+RESULTS = Path("results")
+
+
+def planned(
+    spec: str, data: Path | None, results: Path, seeds: str | None, extra: list[str] | None, **everywhere: Any
+) -> "Plan":
+    """The plan of a sweep.
+
+    Args:
+        spec: a TOML file or a preset.
+        data: a prepared file, or None for the only one.
+        results: the folder of records.
+        seeds: in place of the specification's.
+        extra: NAME=VALUE, likewise.
+        everywhere: options of where and how fast to compute; None leaves one alone.
+    """
+    path = _paths.data_file(data)
+    from topkbench import sweep
+    from topkbench.store import open_store
+
+    override: Mapping[str, Any] = {**assignments(extra or []), **({"seed": seeds} if seeds else {})}
+    given = {name: value for name, value in everywhere.items() if value is not None}
+    return sweep.make(spec, open_store(path), results, override, given)

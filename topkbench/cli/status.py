@@ -1,0 +1,55 @@
+"""`topkbench status`: how far a sweep has come."""
+
+import json
+from typing import Annotated
+
+import typer
+from typer import Option
+
+from topkbench.cli import _sweeps
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the app."""
+    app.command()(status)
+
+
+def status(
+    spec: _sweeps.Spec,
+    data: _sweeps.Data = None,
+    results: _sweeps.Results = _sweeps.RESULTS,
+    seeds: _sweeps.Seeds = None,
+    extra: _sweeps.Set = None,
+    as_json: Annotated[bool, Option("--json", help="Print a JSON document.")] = False,
+) -> None:
+    """Show which runs of a sweep are done, and why others failed; trains nothing."""
+    plan = _sweeps.planned(spec, data, results, seeds, extra)
+    records = {member.run_id: plan.record(member) for member in plan.members}
+    statuses = {run_id: record.status if record else "missing" for run_id, record in records.items()}
+    errors = {i: (record.error or "") for i, record in records.items() if record and record.status == "failed"}
+    if as_json:
+        typer.echo(
+            json.dumps({"sweep": spec, "dataset": plan.store.name, "runs": statuses, "errors": errors}, indent=2)
+        )
+        return
+    _draw({member.run_id: member.settings.method for member in plan.members}, statuses)
+    for run_id, error in errors.items():
+        typer.echo(f"{run_id}: {error.splitlines()[0]}")
+
+
+def _draw(methods: dict[str, str], statuses: dict[str, str]) -> None:
+    """A row a method, a column a status."""
+    from rich import box
+    from rich.table import Table
+
+    from topkbench.cli import _tables
+
+    shown = ("done", "failed", "interrupted", "missing")
+    drawn = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    drawn.add_column("method")
+    for header in ("runs", *shown):
+        drawn.add_column(header, justify="right")
+    for method in [*dict.fromkeys(methods.values()), None]:
+        found = [status for run_id, status in statuses.items() if method in (None, methods[run_id])]
+        drawn.add_row(method or "all", str(len(found)), *(str(found.count(each)) for each in shown))
+    _tables.console().print(drawn, crop=False)

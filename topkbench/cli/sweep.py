@@ -1,0 +1,116 @@
+"""`topkbench sweep`: train every run of a grid that is not done yet."""
+
+import json
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+from typer import Option
+
+from topkbench.cli import _foretold, _progress, _sweeps
+from topkbench.errors import RunError
+
+if TYPE_CHECKING:
+    from topkbench.recording import Planned
+    from topkbench.sweep import Plan
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the app."""
+    app.command()(sweep)
+
+
+def _heads(text: str) -> int | str:
+    if text != "auto" and not (text.isdecimal() and int(text)):
+        raise typer.BadParameter(f"{text!r} is neither a number of heads nor auto")
+    return text if text == "auto" else int(text)
+
+
+def _share(text: str) -> tuple[int, int]:
+    part, slash, parts = text.partition("/")
+    if not (slash and part.isdecimal() and parts.isdecimal() and 1 <= int(part) <= int(parts)):
+        raise typer.BadParameter(f"{text!r} is no share; give 1/4 to 4/4, say")
+    return int(part), int(parts)
+
+
+def sweep(
+    spec: _sweeps.Spec,
+    data: _sweeps.Data = None,
+    results: _sweeps.Results = _sweeps.RESULTS,
+    seeds: _sweeps.Seeds = None,
+    extra: _sweeps.Set = None,
+    dry_run: Annotated[bool, Option("--dry-run", help="Say what it would do and take, and do nothing.")] = False,
+    retry_failed: Annotated[bool, Option("--retry-failed", help="Also train what has failed before.")] = False,
+    heads: Annotated[
+        Any,
+        Option(
+            "--heads-per-pass",
+            parser=_heads,
+            metavar="N|auto",
+            help="Runs that are trained together; auto: what memory allows.",
+        ),
+    ] = "auto",
+    workers: Annotated[
+        int | None, Option(min=1, help="Processes that share the work; by default one, or one a GPU.")
+    ] = None,
+    share: Annotated[
+        Any, Option(parser=_share, metavar="I/N", help="Take the I-th of N shares of the plan: a worker's part.")
+    ] = None,
+    device: Annotated[Literal["auto", "cpu", "cuda"] | None, Option(help="Where to compute.")] = None,
+    residency: Annotated[
+        Literal["auto", "device", "ram", "mmap"] | None, Option(help="Where the embeddings are held.")
+    ] = None,
+    as_json: Annotated[bool, Option("--json", help="Print a JSON document.")] = False,
+) -> None:
+    """Train every run of a grid that is not done; the same command goes on where the last one ended.
+
+    A run that fails is recorded with what led there, the others go on, and the command ends with 3.
+    """
+    plan = _sweeps.planned(spec, data, results, seeds, extra, device=device, residency=residency)
+    from topkbench import sweep as library
+
+    members = plan.share(*share) if share else plan.members
+    todo = plan.todo(members, retry_failed)
+    at_once = library.heads_per_pass(plan) if heads == "auto" else heads
+    if dry_run:
+        _foretold.show(plan, library.estimate(plan, todo, at_once), as_json)
+        return
+    count = 1 if share else workers or library.default_workers(plan)
+    if count == 1:
+        library.work(plan, todo, at_once, progress=_progress.progress, note=_progress.note)
+    else:
+        options = {"--seeds": seeds, "--device": device, "--residency": residency, "--heads-per-pass": heads}
+        command = _worker(plan, options, extra or [], retry_failed)
+        library.spread(plan, command, count, progress=_progress.progress)
+    _conclude(plan, members, as_json)
+
+
+def _worker(plan: "Plan", options: dict[str, Any], extra: Sequence[str], retry_failed: bool) -> list[str]:
+    """The command of a worker, but for its share."""
+    command = [sys.executable, "-m", "topkbench", "sweep", plan.name]
+    given = {"--data": plan.store.path, "--results": plan.results, **options}
+    for flag, value in given.items():
+        command += [] if value is None else [flag, str(value)]
+    for pair in extra:
+        command += ["--set", pair]
+    return [*command, *(["--retry-failed"] if retry_failed else [])]
+
+
+def _conclude(plan: "Plan", members: "Sequence[Planned]", as_json: bool) -> None:
+    """Say what the sweep has come to.
+
+    Raises:
+        RunError: a run has failed, now or before.
+    """
+    statuses = plan.statuses()
+    found = {member.run_id: statuses[member.run_id] for member in members}
+    if as_json:
+        typer.echo(json.dumps({"sweep": plan.name, "dataset": plan.store.name, "runs": found}, indent=2))
+    else:
+        done = list(found.values()).count("done")
+        typer.echo(f"{plan.name} on {plan.store.name}: {done} of {len(found)} runs done; see 'topkbench report'")
+    failed = [run_id for run_id, status in found.items() if status == "failed"]
+    if failed:
+        cure = "see 'topkbench status' for why; --retry-failed trains them again"
+        raise RunError(f"{len(failed)} of {len(found)} runs failed: {', '.join(failed)}; {cure}")
