@@ -1,6 +1,6 @@
 """Training a stack of heads in one pass over the data: one batch, one product, a loss for each head.
 
-Legend: H stacked heads, B batch, C classes.
+Legend: H stacked heads, B batch, C classes, E dimensions of prototypes.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,6 +10,8 @@ from itertools import groupby
 from math import isfinite
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -38,11 +40,20 @@ class Splits:
 
 @dataclass
 class Run:
-    """One head of a stack, and what is known of it so far."""
+    """One head of a stack, and what is known of it so far.
+
+    Attributes:
+        loss: its loss.
+        selection: which of its evaluations count.
+        history: all of them.
+        prototypes: [C, E] float32, those of the last step, once it is trained; None where its classes are no points.
+        error: why it ended early.
+    """
 
     loss: Method
     selection: Selection = field(default_factory=Selection)
     history: list[dict[str, Any]] = field(default_factory=list)
+    prototypes: npt.NDArray[np.float32] | None = None
     error: str | None = None
 
 
@@ -121,6 +132,7 @@ class Stack:
                 bar.advance(1, note)
                 if all(run.error for run in self.runs):
                     return
+        self._keep_prototypes()
 
     def _batches(self) -> Iterator[tuple[int, int, tuple[Tensor, Tensor]]]:
         """Every batch of the run, with its epoch and its step in the epoch, both from 1."""
@@ -174,6 +186,12 @@ class Stack:
         for run, loss, measured, wants, test in zip(self.runs, losses, valid, wanted, tests, strict=True):
             if not run.error:
                 _record(run, Evaluation(*at, measured, test if wants else None), loss)
+
+    def _keep_prototypes(self) -> None:
+        points_HCE = self.head.state(self._problem).prototypes
+        if points_HCE is not None:
+            for run, points_CE in zip(self.runs, points_HCE.detach(), strict=True):
+                run.prototypes = points_CE.to("cpu", torch.float32, copy=True).numpy()
 
     def _mean_losses(self) -> list[float]:
         """Each head's mean loss since the last evaluation; NaN where its last step has spoilt a weight."""

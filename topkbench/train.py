@@ -63,7 +63,7 @@ def train(
     """
     store = open_store(data)
     resolved = placed(settings.resolve(method, chosen, facts(store), preset), store)
-    known = _hierarchy(store) if resolved.needs_hierarchy else None
+    known = hierarchy_of(store) if resolved.needs_hierarchy else None
     if resolved.loss.needs:  # better told before there is a folder for the run
         _require_needs([resolved], _problem(known, torch.device("cpu"), protocol.stream(0)))
     identity = resolved.identity(store.checksum, store.n_classes, known.checksum if known else None)
@@ -98,12 +98,22 @@ def build(store: Store, members: Sequence[Settings]) -> Stack:
     if device.type == "cpu":
         keep_freed_memory()
     generator = protocol.stream(shared.seed)
-    found = _hierarchy(store)
+    found = hierarchy_of(store)
     splits = _splits(store, shared, generator, device, found)
     dims = [store.dim, *shared.hidden_dims, store.n_classes]
     problem = _problem(found, device, protocol.noise(shared.seed, "method", device))
     _require_needs(members, problem)
     return Stack(members, splits, dims, generator, device, problem)
+
+
+def hierarchy_of(store: Store) -> Hierarchy | None:
+    """The hierarchy of a data set's classes, its distances kept beside the file; None where there is none.
+
+    Raises:
+        DataError: a class is nowhere in it.
+    """
+    known = (store.class_ids, store.class_names, store.parents, store.distances)
+    return hierarchy.of(store.n_classes, *known, cache_beside=store.path)
 
 
 def placed(resolved: Settings, store: Store) -> Settings:
@@ -152,11 +162,6 @@ def _problem(known: Hierarchy | None, device: torch.device, generator: torch.Gen
         return Problem(generator=generator)
     parents = None if known.parents is None else torch.from_numpy(known.parents).to(device)
     return Problem(torch.from_numpy(np.array(known.distances)).to(device), parents, generator=generator)
-
-
-def _hierarchy(store: Store) -> Hierarchy | None:
-    known = (store.class_ids, store.class_names, store.parents, store.distances)
-    return hierarchy.of(store.n_classes, *known, cache_beside=store.path)
 
 
 def _require_needs(members: Sequence[Settings], problem: Problem) -> None:
@@ -216,7 +221,7 @@ class _Recorder:
             selected=self.run.selection.selected() if is_done else {},
         )
         ranks = self.run.selection.test_ranks() if is_done else None
-        folder = runs.save(self._results, record, ranks)
+        folder = runs.save(self._results, record, ranks, self.run.prototypes if is_done else None)
         return Outcome(record, folder, was_done=False)
 
 
