@@ -10,6 +10,7 @@ from topkbench import heads, hierarchy, losses, runs, settings, train
 from topkbench.errors import UsageError
 from topkbench.heads import FeedForward
 from topkbench.problem import Problem
+from topkbench.progress import silent
 from topkbench.store import open_store
 
 QUICK = {"n_epochs": 1, "nloglr": 1.5, "batch_size": 50, "eval_every": 100}
@@ -70,6 +71,48 @@ def test_the_hierarchy_counts_for_those_who_need_it_alone():
     plain, needy = (settings.resolve(method, {}, facts()) for method in ("softmax_cross_entropy", "soft_labels"))
     assert plain.identity("data", 100, "one") == plain.identity("data", 100, "other") == plain.identity("data", 100)
     assert needy.identity("data", 100, "one") != needy.identity("data", 100, "other")
+
+
+@pytest.mark.parametrize("method", ["learnt_prototypes", "deep_ncm"])
+def test_a_run_saves_the_points_that_its_last_ranks_come_from(blobs, tmp_path, method):
+    store = open_store(blobs)
+    member = settings.resolve(method, {**QUICK, "embedding_dim": 2, "device": "cpu"}, train.facts(store))
+    alone = train.build(store, [member])
+    alone.train(silent)
+    outcome = train.train(blobs, tmp_path, method, {**QUICK, "embedding_dim": 2, "device": "cpu"})
+    points = runs.load_prototypes(outcome.folder)
+    assert (points.shape, points.dtype) == ((store.n_classes, 2), np.float32)
+    rows = torch.from_numpy(np.array(store.splits["test"].embeddings))
+    with torch.no_grad():
+        embedded = alone.stacks[0].head.embedding(rows)[0].double().numpy()
+    nearest = np.linalg.norm(embedded[:, None] - points, axis=-1).argmin(1)
+    # rows between two prototypes may fall either way
+    assert (nearest == runs.load_ranks(outcome.folder)["last_prediction"]).mean() > 0.99
+
+
+def test_placed_prototypes_are_saved_and_heads_without_points_save_none(demo, blobs, tmp_path):
+    outcome = train.train(demo, tmp_path, "hyperspherical_prototypes", {**QUICK, "embedding_dim": 3})
+    np.testing.assert_allclose(np.linalg.norm(runs.load_prototypes(outcome.folder), axis=1), 1, rtol=1e-5)
+    outcome = train.train(blobs, tmp_path, "softmax_cross_entropy", QUICK)
+    assert not (outcome.folder / "prototypes.npz").exists()
+
+
+@pytest.mark.parametrize("stacked", [False, True])
+def test_each_run_of_a_pass_has_its_own_points(blobs, stacked):
+    store = open_store(blobs)
+
+    def points(*rates: float) -> list[np.ndarray]:
+        chosen = {**QUICK, "embedding_dim": 2, "device": "cpu", "precision": "float64"}
+        members = [settings.resolve("learnt_prototypes", {**chosen, "nloglr": r}, train.facts(store)) for r in rates]
+        together = train.build(store, members, stacked=stacked)
+        assert all(run.prototypes is None for run in together.runs)  # before the last step there are none
+        together.train(silent)
+        return [run.prototypes for run in together.runs]
+
+    first, second = points(1.5, 3.0)
+    np.testing.assert_allclose(first, points(1.5)[0], atol=1e-6)
+    np.testing.assert_allclose(second, points(3.0)[0], atol=1e-6)
+    assert abs(first - second).max() > 0.1
 
 
 @pytest.mark.parametrize("method", OWN_HEADS)

@@ -197,6 +197,52 @@ def test_columns_at_a_time_are_all_columns(monkeypatch):
     np.testing.assert_array_equal(hierarchy.of(826, ids).distances, whole)
 
 
+# ---- branches
+
+
+DEEP = [("p", "a"), ("q", "a"), ("r", "a"), ("s", "b"), ("t", "c"), ("u", "c"), ("a", "x"), ("b", "x"), ("x", "top"),
+        ("c", "top")]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("most", "named", "branch"),
+    [
+        (9, ["a", "c", "b"], [0, 0, 0, 2, 1, 1]),  # a, b and c hold nothing but classes: they are not split
+        (2, ["a", "c"], [0, 0, 0, -1, 1, 1]),  # below neither lies one class of six, less than a fifth
+        (1, ["x"], [0, 0, 0, 0, -1, -1]),  # two of six are more, but the root alone would tell nothing apart
+    ],
+)
+def test_branches_by_hand(most, named, branch):
+    found = of(DEEP, list("pqrstu"))
+    branch_C, nodes = found.branches(most)
+    assert [found.names[node] for node in nodes] == named
+    assert branch_C.tolist() == branch
+
+
+@pytest.mark.parametrize("name", ["imagenet-1k", "imagenet-21k-p"])
+def test_nearly_all_classes_lie_below_few_branches(name):
+    ids = classes.load(name).ids
+    found = hierarchy.of(len(ids), ids)
+    branch_C, nodes = found.branches(9)
+    words = hierarchy.words()
+    assert {"matter", "structure", "covering"} < {words[found.names[node]] for node in nodes}
+    assert (branch_C < 0).mean() <= 0.2
+    sizes = np.bincount(branch_C[branch_C >= 0])
+    assert len(sizes) == len(nodes) == 9
+    assert (np.diff(sizes) <= 0).all()
+    for label in range(0, len(ids), 97):
+        above, node = [label], label
+        while found.parents[node] != node:
+            above.append(node := int(found.parents[node]))
+        assert [nodes.index(n) for n in above if n in nodes] == [b for b in [branch_C[label]] if b >= 0]
+
+
+def test_superclasses_are_branches_though_most_classes_lie_below_others():
+    edges = [(f"{group}.{i}", str(group)) for group in range(20) for i in range(5)] + [(str(g), "") for g in range(20)]
+    branch_C, nodes = of(edges, [child for child, _ in edges[:100]]).branches(9)
+    assert (len(nodes), (branch_C < 0).sum()) == (9, 55)
+
+
 # ---- what ships
 
 

@@ -30,6 +30,7 @@ DONE = Record(
     selected={rule: {"test": EVALUATION} for rule in ("per_metric", "best_top1", "last")},
 )
 RANKS = {"last": np.array([1, 826, 3]), "last_prediction": np.array([0, 825, 2])}
+POINTS = np.array([[0.25, -1.0], [1e30, 3.0]])
 
 
 def names(folder: Path) -> set[str]:
@@ -85,6 +86,39 @@ def test_ranks_that_are_missing_or_torn_are_named(tmp_path):
         runs.load_ranks(tmp_path)
 
 
+def test_prototypes_come_back_in_float32(tmp_path):
+    home = runs.save(tmp_path, DONE, RANKS, POINTS)
+    assert names(home) == {"record.json", "ranks.npz", "prototypes.npz"}
+    loaded = runs.load_prototypes(home)
+    assert loaded.dtype == np.float32
+    assert loaded.tolist() == [[0.25, -1.0], [float(np.float32(1e30)), 3.0]]
+    with np.load(home / "prototypes.npz") as archive:
+        assert archive.files == ["prototypes"]
+
+
+def test_prototypes_take_less_room_than_their_numbers(tmp_path):
+    home = runs.save(tmp_path, DONE, None, np.zeros((1000, 64)))
+    assert (home / "prototypes.npz").stat().st_size < 1000 * 64
+
+
+def test_prototypes_are_those_of_the_record_or_none(tmp_path):
+    runs.save(tmp_path, DONE, RANKS, POINTS)
+    home = runs.save(tmp_path, DONE, RANKS, 2 * POINTS)
+    assert runs.load_prototypes(home)[0].tolist() == [0.5, -2.0]
+    runs.save(tmp_path, replace(DONE, status="failed", selected={}))  # which does not replace one that is done
+    assert runs.load_prototypes(home)[0].tolist() == [0.5, -2.0]
+    runs.save(tmp_path, DONE, RANKS)
+    assert names(home) == {"record.json", "ranks.npz"}
+
+
+def test_prototypes_that_are_missing_or_torn_are_named(tmp_path):
+    with pytest.raises(DataError, match=r"prototypes\.npz does not exist; run it again"):
+        runs.load_prototypes(tmp_path)
+    (tmp_path / "prototypes.npz").write_bytes(b"PK\x03\x04torn")
+    with pytest.raises(DataError, match=r"prototypes\.npz is torn; run it again"):
+        runs.load_prototypes(tmp_path)
+
+
 # A run's name
 
 
@@ -122,11 +156,11 @@ def crash_at(monkeypatch: pytest.MonkeyPatch, suffix: str) -> None:
     monkeypatch.setattr(os, "replace", stand_in)
 
 
-@pytest.mark.parametrize("suffix", ["ranks.npz", "record.json"])
+@pytest.mark.parametrize("suffix", ["ranks.npz", "prototypes.npz", "record.json"])
 def test_a_save_that_fails_leaves_no_record_and_no_rubbish(tmp_path, monkeypatch, suffix):
     crash_at(monkeypatch, suffix)
     with pytest.raises(DataError, match="No space left on device; choose another folder, or make room"):
-        runs.save(tmp_path, DONE, RANKS)
+        runs.save(tmp_path, DONE, RANKS, POINTS)
     assert "record.json" not in names(runs.folder(tmp_path, "wordnet826", DONE.run_id))
     assert not list(tmp_path.rglob("*.partial"))
     assert runs.load_all(tmp_path) == ([], [])
@@ -144,7 +178,7 @@ def test_a_save_that_fails_keeps_the_old_record(tmp_path, monkeypatch):
 def test_what_a_killed_saver_left_is_never_read_and_goes_with_the_next_save(tmp_path):
     home = runs.folder(tmp_path, "wordnet826", DONE.run_id)
     home.mkdir(parents=True)
-    for name in (".record.json.1.partial", ".ranks.npz.1.partial"):
+    for name in (".record.json.1.partial", ".ranks.npz.1.partial", ".prototypes.npz.1.partial"):
         (home / name).write_text(DONE.to_json())
     assert runs.load_all(tmp_path) == ([], [])
     runs.save(tmp_path, DONE)

@@ -57,6 +57,8 @@ class Pass:
                 bar.advance(1, note)
                 if not _alive(self.stacks):
                     return
+        for stack in self.stacks:
+            stack.keep_prototypes()
 
     def batches(self) -> Iterator[tuple[int, int, list[tuple[Tensor, Tensor]]]]:
         """A batch for each lane, with its epoch and its step in the epoch, both from 1."""

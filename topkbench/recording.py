@@ -94,7 +94,8 @@ class Recorder:
             selected=run.selection.selected() if is_done else {},
         )
         ranks = run.selection.test_ranks() if is_done else None
-        return Outcome(record, runs.save(self._results, record, ranks), was_done=False)
+        folder = runs.save(self._results, record, ranks, run.prototypes if is_done else None)
+        return Outcome(record, folder, was_done=False)
 
 
 def _describe(store: Store, splits: Splits | None) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
     results/DATASET/RUN_ID/record.json      strict JSON, the fields of `Record`
     results/DATASET/RUN_ID/ranks.npz        the rank of each test row's true class, and the class predicted
+    results/DATASET/RUN_ID/prototypes.npz   `prototypes` [C, E] float32 of the last step, where classes are points
 
 A saver holds a lock on the run's folder, writes every file under a temporary name, flushes it and renames it.
 What temporaries it finds there beside its own were left by killed savers: it removes them.
@@ -32,7 +33,9 @@ from topkbench.errors import DataError
 SCHEMA = 1
 RECORD = "record.json"
 RANKS = "ranks.npz"
+PROTOTYPES = "prototypes.npz"
 
+AnyArray = npt.NDArray[Any]
 Status: TypeAlias = Literal["done", "failed", "interrupted"]
 Rule: TypeAlias = Literal["per_metric", "best_top1", "last"]
 RULES: tuple[Rule, ...] = get_args(Rule)
@@ -102,9 +105,14 @@ def folder(results: Path, dataset: str, run_id: str) -> Path:
 
 
 def save(
-    results: Path, record: Record, ranks: Mapping[str, npt.NDArray[Any]] | None = None, *, force: bool = False
+    results: Path,
+    record: Record,
+    ranks: Mapping[str, AnyArray] | None = None,
+    prototypes: AnyArray | None = None,
+    *,
+    force: bool = False,
 ) -> Path:
-    """Write a run's record and ranks, whole or not at all, and return its folder.
+    """Write a run's record and arrays, whole or not at all, and return its folder.
 
     A run that failed or was interrupted does not replace one that is done, unless forced to: when
     `train --force` repeats a run and is stopped, the result that it set out to repeat is still there. So
@@ -115,6 +123,7 @@ def save(
         record: What happened.
         ranks: Whole numbers from 0 to the number of classes, by name; stored as uint16, above 65,535 classes
             as uint32. None removes an earlier run's ranks, since they would not be this record's.
+        prototypes: [C, E], stored as float32. None removes an earlier run's, likewise.
         force: Replace a record that is done, whatever the new one is.
 
     Raises:
@@ -122,12 +131,15 @@ def save(
         ValueError: a rank is negative or above the number of classes.
     """
     home = folder(results, record.data["name"], record.run_id)
-    packed = None if ranks is None else _packed(ranks, record.data["n_classes"])
+    arrays = {
+        RANKS: None if ranks is None else _packed(_narrowed(ranks, record.data["n_classes"])),
+        PROTOTYPES: None if prototypes is None else _packed({"prototypes": prototypes.astype(np.float32)}),
+    }
     with _held(home):
         old = find(results, record.data["name"], record.run_id)
         if record.status == "done" or force or old is None or old.status != "done":
-            # ranks first: a record that is there has its ranks
-            _replace(home, {RANKS: packed, RECORD: record.to_json().encode() + b"\n"})
+            # arrays first: a record that is there has its arrays
+            _replace(home, {**arrays, RECORD: record.to_json().encode() + b"\n"})
     return home
 
 
@@ -191,13 +203,25 @@ def load_all(results: Path) -> tuple[list[Record], list[Skipped]]:
     return records, skipped
 
 
-def load_ranks(folder: Path) -> dict[str, npt.NDArray[Any]]:
+def load_ranks(folder: Path) -> dict[str, AnyArray]:
     """Read the arrays in a run's ranks.npz.
 
     Raises:
         DataError: the file is missing or torn.
     """
-    path = folder / RANKS
+    return _load_arrays(folder / RANKS)
+
+
+def load_prototypes(folder: Path) -> AnyArray:
+    """Read the points [C, E] in a run's prototypes.npz.
+
+    Raises:
+        DataError: the file is missing or torn.
+    """
+    return _load_arrays(folder / PROTOTYPES)["prototypes"]
+
+
+def _load_arrays(path: Path) -> dict[str, AnyArray]:
     try:
         with np.load(path, allow_pickle=False) as archive:
             return dict(archive)
@@ -273,14 +297,17 @@ def _file_name(name: str) -> str:
     return re.sub(r"[^\w.+-]+", "_", name).strip("._") or "_"
 
 
-def _packed(ranks: Mapping[str, npt.NDArray[Any]], n_classes: int) -> bytes:
+def _narrowed(ranks: Mapping[str, AnyArray], n_classes: int) -> dict[str, AnyArray]:
     dtype = np.dtype(np.uint16 if n_classes <= np.iinfo(np.uint16).max else np.uint32)
     for name, array in ranks.items():
         if array.size and not 0 <= array.min() <= array.max() <= n_classes:
             raise ValueError(f"ranks {name!r} are {array.min()} to {array.max()}, not 0 to {n_classes}")
+    return {name: array.astype(dtype) for name, array in ranks.items()}
+
+
+def _packed(arrays: dict[str, Any]) -> bytes:
     content = io.BytesIO()
-    small: dict[str, Any] = {name: array.astype(dtype) for name, array in ranks.items()}
-    np.savez_compressed(content, **small)
+    np.savez_compressed(content, **arrays)
     return content.getvalue()
 
 

@@ -1,6 +1,6 @@
 """A stack of heads of one seed: one batch, one product, a loss and an optimizer's group for each head.
 
-Legend: H stacked heads, B batch, C classes.
+Legend: H stacked heads, B batch, C classes, E dimensions of prototypes.
 """
 
 from collections.abc import Iterator, Sequence
@@ -10,6 +10,8 @@ from itertools import groupby
 from math import isfinite
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -36,11 +38,20 @@ class Splits:
 
 @dataclass
 class Run:
-    """One head of a stack, and what is known of it so far."""
+    """One head of a stack, and what is known of it so far.
+
+    Attributes:
+        loss: its loss.
+        selection: which of its evaluations count.
+        history: all of them.
+        prototypes: [C, E] float32, those of the last step, once it is trained; None where its classes are no points.
+        error: why it ended early.
+    """
 
     loss: Method
     selection: Selection = field(default_factory=Selection)
     history: list[dict[str, Any]] = field(default_factory=list)
+    prototypes: npt.NDArray[np.float32] | None = None
     error: str | None = None
 
 
@@ -157,6 +168,13 @@ class Stack:
         for at, run in enumerate(self.runs):
             if run.error:
                 self._optimizer.freeze(at)
+
+    def keep_prototypes(self) -> None:
+        """Give each run the prototypes of its head as they are now, if it has any."""
+        points_HCE = self.head.state(self._problem).prototypes
+        if points_HCE is not None:
+            for run, points_CE in zip(self.runs, points_HCE.detach(), strict=True):
+                run.prototypes = points_CE.to("cpu", torch.float32, copy=True).numpy()
 
     def _mean_losses(self) -> list[float]:
         """Each head's mean loss since the last evaluation; NaN where its last step has spoilt a weight."""

@@ -72,7 +72,7 @@ def plan(store: Store, resolved: Settings) -> Planned:
         UsageError: the data lack what the method needs, or the device is not there.
     """
     resolved = placed(resolved, store)
-    known = _hierarchy(store) if resolved.needs_hierarchy else None
+    known = hierarchy_of(store) if resolved.needs_hierarchy else None
     if resolved.loss.needs:  # better told before there is a folder for the run
         _require_needs([resolved], _problem(known, torch.device("cpu"), protocol.stream(0)))
     identity = resolved.identity(store.checksum, store.n_classes, known.checksum if known else None)
@@ -148,7 +148,7 @@ def build(store: Store, members: Sequence[Settings], held: Held | None = None, *
         raise ValueError("runs of one pass share their head and their protocol, all but seed, rate and weight decay")
     if shared.device == "cpu":
         keep_freed_memory()
-    known = _hierarchy(store)
+    known = hierarchy_of(store)
     embeddings = _held(store, shared, {} if held is None else held)
     stacked = shared.device == "cuda" if stacked is None else stacked
     by_seed = groupby(members, key=lambda member: member.protocol.seed)
@@ -183,6 +183,16 @@ def _lane(
         problem = _problem(known, device, protocol.noise(shared.seed, "method", device))
         stacks.append(Stack(share, splits, dims, generator.clone_state(), device, problem))
     return stacks
+
+
+def hierarchy_of(store: Store) -> Hierarchy | None:
+    """The hierarchy of a data set's classes, its distances kept beside the file; None where there is none.
+
+    Raises:
+        DataError: a class is nowhere in it.
+    """
+    known = (store.class_ids, store.class_names, store.parents, store.distances)
+    return hierarchy.of(store.n_classes, *known, cache_beside=store.path)
 
 
 def placed(resolved: Settings, store: Store) -> Settings:
@@ -246,11 +256,6 @@ def _problem(known: Hierarchy | None, device: torch.device, generator: torch.Gen
         return Problem(generator=generator)
     parents = None if known.parents is None else torch.from_numpy(known.parents).to(device)
     return Problem(torch.from_numpy(np.array(known.distances)).to(device), parents, generator=generator)
-
-
-def _hierarchy(store: Store) -> Hierarchy | None:
-    known = (store.class_ids, store.class_names, store.parents, store.distances)
-    return hierarchy.of(store.n_classes, *known, cache_beside=store.path)
 
 
 def _require_needs(members: Sequence[Settings], problem: Problem) -> None:

@@ -3,6 +3,8 @@
 Legend: H stacked heads, B batch, D embedding as stored, E embedding after the linear map, C classes.
 """
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
@@ -48,6 +50,10 @@ class ClassMeansHead(Head):
     def forward(self, x_BD: Tensor) -> Tensor:
         """[B, D] -> class scores [H, B, C], minus the squared distances."""
         return prototypes.logits(self.embedding(x_BD), self.mean_HCE, distance="squared")
+
+    def state(self, problem: Problem) -> Problem:
+        """The problem, with this step's means as prototypes, [H, C, E]."""
+        return replace(problem, prototypes=self.mean_HCE)
 
     @torch.no_grad()
     def update(self, x_BD: Tensor, y_B: Tensor) -> None:

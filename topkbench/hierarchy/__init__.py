@@ -18,12 +18,12 @@ import numpy as np
 import numpy.typing as npt
 
 from topkbench.errors import UsageError, did_you_mean
-from topkbench.hierarchy import _cache, _distances, _files, _graph, _known, _tree
+from topkbench.hierarchy import _branches, _cache, _distances, _files, _graph, _known, _tree
 from topkbench.hierarchy._cache import ENDING
 from topkbench.hierarchy._graph import Edge, Graph
-from topkbench.hierarchy._known import known
+from topkbench.hierarchy._known import known, words
 
-__all__ = ["ENDING", "Hierarchy", "Source", "known", "load", "of"]
+__all__ = ["ENDING", "Hierarchy", "Source", "known", "load", "of", "words"]
 
 AnyArray = npt.NDArray[Any]
 
@@ -49,6 +49,7 @@ class Hierarchy:
             uint16; or a file's own, in float32.
         parents: [N], the parent of each node of the tree, or None where a file gave distances alone. Nodes 0 … C − 1
             are the leaves of the classes, and every node comes before its parent; the root, the last, is its own.
+        names: [N], what the graph calls the nodes of the tree, empty for a root put above several; None without a tree.
         checksum: sha256 of what the distances and the tree follow from, the order of the classes included.
         figures: Of the graph: nodes and edges (the classes, their ancestors and the root), depth (the most edges that
             a class needs to the root), classes_above_others; empty where a file gave distances alone.
@@ -56,6 +57,7 @@ class Hierarchy:
 
     distances: AnyArray
     parents: npt.NDArray[np.int64] | None
+    names: Sequence[str] | None
     checksum: str
     figures: Mapping[str, int]
 
@@ -87,6 +89,24 @@ class Hierarchy:
         is_sibling = above == above[label]
         is_sibling[label] = False
         return np.flatnonzero(is_sibling)
+
+    def branches(self, most: int) -> tuple[npt.NDArray[np.int64], list[int]]:
+        """The tree's main branches: few nodes near the root that most classes lie below.
+
+        Args:
+            most: Of so many at most.
+
+        Returns:
+            Of each class, [C], the place of its branch among them, −1 for none; and the nodes, the largest first.
+
+        Raises:
+            UsageError: There is no tree.
+
+        >>> of(3, class_names=["cat", "dog", "oak"], parents=_EXAMPLE).branches(2)
+        (array([0, 0, 1]), [3, 2])
+        """
+        nodes = _branches.branches(self._tree(), len(self.distances), most)
+        return _branches.below(self._tree(), nodes)[: len(self.distances)], nodes
 
     def summary(self) -> dict[str, Any]:
         """The figures of the graph, and the least, mean and greatest distance of two classes."""
@@ -135,7 +155,7 @@ def of(
            [3, 3, 0]], dtype=uint8)
     """
     if distances is not None:
-        return Hierarchy(distances, None, _digest(str(distances.shape), np.ascontiguousarray(distances).data), {})
+        return Hierarchy(distances, None, None, _digest(str(distances.shape), np.ascontiguousarray(distances).data), {})
     if parents is None:
         edges = _known.find(class_ids, class_names)
     else:
@@ -181,10 +201,12 @@ def load(
 
 def _of_graph(graph: Graph, cache_beside: Path | None) -> Hierarchy:
     checksum = _digest(graph.signature)
+    parents, names = _tree.tree(graph)
     build = partial(_distances.fewest_edges, graph)
     return Hierarchy(
         distances=_cache.kept(cache_beside, checksum, build) if cache_beside else build(),
-        parents=_tree.tree(graph),
+        parents=parents,
+        names=names,
         checksum=checksum,
         figures={
             "nodes": len(graph.names),

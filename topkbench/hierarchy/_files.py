@@ -73,6 +73,12 @@ def parents(path: Path) -> list[Edge]:
     return edges
 
 
+def words(path: Path) -> list[tuple[str, str]]:
+    """Read the ids and the names of a WordNet graph that ships."""
+    with _text(path) as text:
+        return [(row["wnid"], row["name"]) for row in csv.DictReader(text, delimiter="\t", quoting=csv.QUOTE_NONE)]
+
+
 @contextmanager
 def _text(path: Path) -> Iterator[TextIOWrapper]:
     """Open a text, gzipped or not, and say what is wrong with one that cannot be read."""

@@ -33,6 +33,15 @@ def find(class_ids: Sequence[str] | None, class_names: Sequence[str] | None) -> 
     return _cifar(class_ids) or _cifar(class_names)
 
 
+def words() -> dict[str, str]:
+    """What WordNet calls the nodes of the graphs that ship, by id.
+
+    >>> words()["n00001740"]
+    'entity'
+    """
+    return {wnid: word for name in _graphs() for wnid, word in _files.words(_HERE / f"{name}{_WORDNET}")}
+
+
 def load(name: str, n_classes: int, class_ids: Sequence[str] | None, class_names: Sequence[str] | None) -> list[Edge]:
     """A hierarchy that ships; a hundred classes with neither ids nor names may be taken for CIFAR-100's by number."""
     if name != _CIFAR:

@@ -13,7 +13,7 @@ from topkbench.hierarchy._graph import Graph
 Parents = npt.NDArray[np.int64]
 
 
-def tree(graph: Graph) -> Parents:
+def tree(graph: Graph) -> tuple[Parents, list[str]]:
     """Keep one parent a node: on the shortest way to the root, and of those the one whose name sorts first.
 
     A class that others belong to gets a leaf of its own under its node. A node with a single child stays: it adds an
@@ -24,11 +24,11 @@ def tree(graph: Graph) -> Parents:
 
     Returns:
         [N], the parent of each node, which comes after it. Nodes 0 … C − 1 are the leaves, in label order; then come
-        the others, the deepest first; the last one is the root, its own parent.
+        the others, the deepest first; the last one is the root, its own parent. And [N], what the graph calls them.
 
     >>> from topkbench.hierarchy._graph import Edge, build
     >>> tree(build([Edge("cat", "pet", ""), Edge("dog", "pet", "")], ["cat", "dog", "pet"]))
-    array([3, 3, 3, 3])
+    (array([3, 3, 3, 3]), ['cat', 'dog', 'pet', 'pet'])
     """
     depths = graph.depths()
     # the root, which has no parent, is its own
@@ -40,7 +40,8 @@ def tree(graph: Graph) -> Parents:
     ordered = sorted(inner, key=lambda node: (-depths[node], graph.names[node]))
     number = {node: len(graph.classes) + i for i, node in enumerate(ordered)}
     leaves = [number[node if node in inner else above[node]] for node in graph.classes]
-    return np.array(leaves + [number[above[node]] for node in ordered], np.int64)
+    parents = np.array(leaves + [number[above[node]] for node in ordered], np.int64)
+    return parents, [graph.names[node] for node in (*graph.classes, *ordered)]
 
 
 def _kept(classes: list[int], above: list[int]) -> set[int]:
@@ -69,7 +70,7 @@ def heights(parents: Parents, n_classes: int) -> npt.NDArray[Any]:
            [1, 0, 2],
            [2, 2, 0]], dtype=uint8)
     """
-    height, leaves = _measure(parents, n_classes)
+    height, leaves = _heights(parents), count_leaves(parents, n_classes)
     first = _first_leaves(parents, leaves)
     # In the order of a walk through the tree the leaves below a node are neighbours: a square of the matrix.
     walked = np.zeros((n_classes, n_classes), np.min_scalar_type(height[-1]))
@@ -80,14 +81,20 @@ def heights(parents: Parents, n_classes: int) -> npt.NDArray[Any]:
     return walked[place][:, place]
 
 
-def _measure(parents: Parents, n_classes: int) -> tuple[Parents, Parents]:
-    """Every node's height, and the number of leaves below it."""
-    height = np.zeros_like(parents)
+def count_leaves(parents: Parents, n_classes: int) -> Parents:
+    """The number of leaves below each node, [N]."""
     leaves = (np.arange(len(parents)) < n_classes).astype(parents.dtype)
     for node, parent in enumerate(parents[:-1]):
-        height[parent] = max(height[parent], height[node] + 1)
         leaves[parent] += leaves[node]
-    return height, leaves
+    return leaves
+
+
+def _heights(parents: Parents) -> Parents:
+    """Every node's height, [N]."""
+    height = np.zeros_like(parents)
+    for node, parent in enumerate(parents[:-1]):
+        height[parent] = max(height[parent], height[node] + 1)
+    return height
 
 
 def _first_leaves(parents: Parents, leaves: Parents) -> Parents:

@@ -13,7 +13,7 @@ COSTS = {"average_cost": "AC", "mistake_cost": "mistakes"}
 """Mean distances of the prediction from the truth: over all rows, and over the mistakes alone."""
 DECIMALS = 2  # of a percent, as the papers print
 
-_PICKED: dict[Rule, str] = {
+PICKED: dict[Rule, str] = {
     "per_metric": "each metric at the evaluation that is best in it on validation",
     "best_top1": "at the evaluation with the best top-1 on validation",
     "last": "at the last evaluation",
@@ -48,7 +48,7 @@ def table(rows: pd.DataFrame) -> pd.DataFrame:
 
 def caption(rows: pd.DataFrame) -> str:
     """Say what the figures are: of which rows, how many seeds, at which evaluation."""
-    picked = _PICKED[rows["select"].iloc[0]]
+    picked = PICKED[rows["select"].iloc[0]]
     costs = ""
     if rows["average_cost_mean"].notna().any():
         costs = (

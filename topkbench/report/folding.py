@@ -28,14 +28,29 @@ def rows(frame: pd.DataFrame) -> pd.DataFrame:
         n_seeds=("seed", "nunique"), **folds
     )
     folded["settings"] = _settings(folded, options)
-    ordered = folded.sort_values([*_GROUP, "settings"], key=lambda column: column.map(str), ignore_index=True)
-    return ordered[[*_GROUP, "settings", "n_seeds", *folds, "select"]]
+    return _ordered(folded)[[*_GROUP, "settings", "n_seeds", *folds, "select"]]
+
+
+def representatives(frame: pd.DataFrame) -> pd.DataFrame:
+    """Of every configuration the run with the lowest seed, of those that are done, in the order of `rows`.
+
+    Returns:
+        Whole rows of the frame, and `settings`, as `rows` has it.
+    """
+    options = _options(frame)
+    done = frame[frame["status"] == "done"].sort_values("seed", kind="stable")
+    lowest = done.drop_duplicates([*_GROUP, *options])
+    return _ordered(lowest.assign(settings=_settings(lowest, options)))
 
 
 def repeated(frame: pd.DataFrame) -> pd.DataFrame:
     """The runs that are done and agree with another in all, seed included: their configs miss something."""
     done = frame[frame["status"] == "done"]
     return done[done.duplicated([*_GROUP, *_options(frame), "seed"], keep=False)]
+
+
+def _ordered(configurations: pd.DataFrame) -> pd.DataFrame:
+    return configurations.sort_values([*_GROUP, "settings"], key=lambda column: column.map(str), ignore_index=True)
 
 
 def _options(frame: pd.DataFrame) -> list[str]:

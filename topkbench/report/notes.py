@@ -1,0 +1,46 @@
+"""What is said of runs that are left out or look odd: one line a reason."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from topkbench import runs
+from topkbench.report.folding import repeated
+
+_NAMED = 10  # a note names so many and counts the rest
+
+
+def of_unreadable(skipped: Sequence[runs.Skipped]) -> list[str]:
+    """Of files that should be records and are not to be read."""
+    return _note("left out, unreadable", [f"{path}: {reason}" for path, reason in skipped])
+
+
+def of_unfinished(of_runs: pd.DataFrame) -> list[str]:
+    """Of runs that failed or were interrupted."""
+    left = of_runs[of_runs["status"] != "done"]
+    errors = left["error"].map(lambda error: ": " + " ".join(error.split()) if error else "")
+    named = [f"{name} {reason}" for name, reason in zip(_names(left), left["status"] + errors, strict=True)]
+    return _note("left out", named)
+
+
+def of_repeated(of_runs: pd.DataFrame) -> list[str]:
+    """Of runs that agree in everything with another."""
+    return _note("counted together, though of the same settings and seed", _names(repeated(of_runs)))
+
+
+def of_other_data(of_runs: pd.DataFrame) -> list[str]:
+    """Of runs on data that are not those at hand."""
+    return _note("left out, of other data", _names(of_runs))
+
+
+def _names(of_runs: pd.DataFrame) -> list[str]:
+    return list(of_runs["dataset"] + "/" + of_runs["run_id"])
+
+
+def _note(what: str, named: Sequence[str]) -> list[str]:
+    """One line that counts runs and names the first of them; no line where there are none."""
+    if not named:
+        return []
+    more = [f"and {len(named) - _NAMED} more"] if len(named) > _NAMED else []
+    runs_ = "run" if len(named) == 1 else "runs"
+    return [f"{len(named)} {runs_} {what}: {'; '.join([*named[:_NAMED], *more])}"]

@@ -1,0 +1,94 @@
+"""Figures from run records: one file a plot in this folder, found by listing it.
+
+A plot's module holds one function, which draws what a results folder holds:
+
+    draw(results: Path, select: Rule, data: Callable[[], Path]) -> tuple[Figure, list[str]]
+
+the figure, and notes on what it leaves out. `data()` finds the prepared file, for plots that need it.
+
+It imports matplotlib, an extra, no sooner than it draws, and never pyplot, whose figures know screens and each other.
+A name that starts with an underscore is no plot but what plots share.
+"""
+
+import pkgutil
+import re
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from io import BytesIO
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from topkbench.errors import UsageError, did_you_mean
+from topkbench.runs import Rule
+
+__all__ = ["SUFFIXES", "Rendered", "format_of", "names", "render"]
+
+SUFFIXES = {".svg": "svg", ".png": "png", ".pdf": "pdf"}
+"""What a file's name says of a figure's format."""
+
+_STYLE: Any = {"svg.fonttype": "none", "svg.hashsalt": "topkbench", "font.size": 9, "text.parse_math": False}
+_UNDATED: dict[str, dict[str, Any]] = {"svg": {"Date": None}, "png": {}, "pdf": {"CreationDate": None}}
+_DPI = 150
+_COORDINATE = re.compile(rb'(?<=[ "])-?\d+\.\d{4,}(?=[ "\n])')
+
+
+class Rendered(NamedTuple):
+    """A figure as the bytes of a file, the same for the same records; notes on what is left out."""
+
+    content: bytes
+    notes: Sequence[str]
+
+
+def names() -> list[str]:
+    """The names of all plots, sorted.
+
+    >>> names()
+    ['prototypes']
+    """
+    return sorted(info.name for info in pkgutil.iter_modules(__path__) if not info.name.startswith("_"))
+
+
+def format_of(path: Path) -> str:
+    """The format of a figure that a file's suffix names.
+
+    Raises:
+        UsageError: it names none.
+    """
+    try:
+        return SUFFIXES[path.suffix.lower()]
+    except KeyError:
+        raise UsageError(f"{path.name!r} ends in no figure's suffix; use {', '.join(SUFFIXES)}") from None
+
+
+def render(name: str, format_: str, results: Path, select: Rule, data: Callable[[], Path]) -> Rendered:
+    """Draw a plot.
+
+    Args:
+        name: one of `names()`.
+        format_: one of `SUFFIXES`' formats.
+        results: the folder of run records.
+        select: which evaluation of a run counts.
+        data: finds the prepared file; called by the plots that need it alone.
+
+    Raises:
+        UsageError: there is no such plot, matplotlib is missing, or there is nothing to draw.
+        DataError: an array beside a record is missing or torn.
+    """
+    if name not in names():
+        near = did_you_mean(name, names()) or "."
+        raise UsageError(f"unknown plot {name!r}{near} Plots: {', '.join(names())}")
+    try:
+        import matplotlib as mpl
+    except ModuleNotFoundError:
+        raise UsageError("--plot needs matplotlib, which is missing; run: pip install 'topkbench[plot]'") from None
+    with mpl.rc_context(_STYLE):
+        figure, notes = import_module(f"{__name__}.{name}").draw(results, select, data)
+        file = BytesIO()
+        figure.savefig(file, format=format_, dpi=_DPI, metadata=_UNDATED[format_])
+    content = file.getvalue()
+    return Rendered(_brief(content) if format_ == "svg" else content, notes)
+
+
+def _brief(svg: bytes) -> bytes:
+    """The same with coordinates to a hundredth of a point in place of a millionth: a sixth smaller."""
+    return _COORDINATE.sub(lambda found: b"%.2f" % float(found[0]), svg)
