@@ -63,7 +63,7 @@ def read(spec: str, override: Mapping[str, Any]) -> list[Line]:
     lines: list[Line] = []
     for number, block in enumerate(blocks, start=1):
         where = f"{spec}: [[runs]] block {number}" if len(blocks) > 1 else spec
-        chosen = _named({**document, **block, **override}, where)
+        chosen = {**_named({**document, **block}, where), **_named(dict(override), where)}
         lines += _lines(chosen, preset, where)
     return lines
 
@@ -97,14 +97,22 @@ def _named(options: dict[str, Any], where: str) -> dict[str, Any]:
 def _lines(chosen: Mapping[str, Any], preset: str, where: str) -> Iterator[Line]:
     grid = {option: _alternatives(option, value, where) for option, value in chosen.items()}
     starts: Sequence[Block] = presets.blocks(preset) if preset else [{}]
-    methods = grid.pop("method", None)
+    methods = grid.pop("method", None) or (presets.methods(preset) if preset else [])
+    _refuse_methods(methods, preset, where)
     for start in starts:
-        own = [method for method in start.get("method", methods or []) if methods is None or method in methods]
-        if not start and not own:
-            raise UsageError(f'{where}: no method; write method = ["bitonic", "softsort"], say')
+        own = [method for method in start.get("method", methods) if method in methods]
         below = {option: found for option, found in start.items() if option != "method" and option not in grid}
         for method, low, high in itertools.product(own, _points(below), _points(grid)):
             yield Line(str(method), high, low, preset, where)
+
+
+def _refuse_methods(methods: Sequence[str], preset: str, where: str) -> None:
+    if not methods:
+        raise UsageError(f'{where}: no method; write method = ["bitonic", "softsort"], say')
+    listed = presets.methods(preset) if preset else methods
+    for method in methods:
+        if method not in listed:
+            raise UsageError(f"{where}: preset {preset} has no method {method!r}; it has {', '.join(listed)}")
 
 
 def _points(grid: Mapping[str, Sequence[Any]]) -> list[dict[str, Any]]:
