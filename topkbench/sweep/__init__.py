@@ -1,0 +1,1 @@
+"""Many runs: plans of them, and the workers that train them."""
