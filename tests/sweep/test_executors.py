@@ -270,7 +270,7 @@ def test_a_worker_that_does_not_heed_sigterm_is_ended_all_the_same(tmp_path, mon
         ({"cpus": 1.5}, "cpus is 1.5; give a whole number from 1 to 4,096"),
         ({"gpus": -1}, "gpus is -1; give"),
         ({"memory": float("nan")}, "memory is nan; give a number from 0.001"),
-        ({"notice": 9}, "notice is 9; give"),
+        ({"notice": 29}, "notice is 29; give"),
         ({"minutes": 1, "notice": 60}, "notice of 60 s leaves nothing of a limit of 1 min; give less"),
         ({"requeues": -1}, "requeues is -1; give"),
         ({"at_once": 0}, "at_once is 0; give"),

@@ -12,7 +12,7 @@ _RANGES: dict[str, tuple[type, float, float]] = {
     "cpus": (int, 1, 4096),
     "gpus": (int, 0, 64),
     "memory": (float, 0.001, 65_536),
-    "notice": (int, 10, 86_400),
+    "notice": (int, 30, 86_400),
     "requeues": (int, 0, 100_000),
     "at_once": (int, 1, 100_000),
 }
@@ -38,7 +38,7 @@ class Resources:
         account: Whom the time is charged to.
         qos: The quality of service.
         constraint: What the node must have.
-        notice: Seconds between SLURM's warning and the end of the time limit; 10 at least, to end a worker in.
+        notice: Seconds between SLURM's warning and the end of the time limit; 30 at least, to end a worker in.
         requeues: How often a worker that ran out of time is queued again.
         at_once: How many workers may run at the same time.
         extra: Other options of sbatch, by their long names; an empty value is an option that takes none.

@@ -25,8 +25,8 @@ class Submission(NamedTuple):
     Attributes:
         job_id: What squeue and scancel call it; of local workers, one process id each.
         logs: The folder of all that it writes.
-        codes: The workers' exit codes, in order; None for a worker that left none, as it was cancelled, killed or
-            out of requeues. None altogether where nobody waited.
+        codes: The workers' exit codes, in order; None for one that left none, since it was cancelled, say, or out of
+            requeues. None altogether where nobody waited. `exit_codes.worst` folds them.
     """
 
     job_id: str

@@ -3,7 +3,6 @@
 import subprocess
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 if TYPE_CHECKING:
@@ -29,6 +28,9 @@ def exit_codes(jobs: Sequence["Job[int]"], cluster: Cluster) -> tuple[int | None
     if cluster == "debug":
         return tuple(map(_call, jobs))
     while _running(jobs, cluster):
+        time.sleep(_POLL)
+    patience = time.monotonic() + _SLOW_DISK
+    while time.monotonic() < patience and not all(job.paths.result_pickle.exists() for job in jobs):
         time.sleep(_POLL)
     return tuple(map(_read, jobs))
 
@@ -56,18 +58,9 @@ def _call(job: "Job[int]") -> int | None:
 
 def _read(job: "Job[int]") -> int | None:
     """The exit code that a job left, if it left one."""
-    if not _appears(job.paths.result_pickle):
+    if not job.paths.result_pickle.exists():
         return None
     try:
         return job.result()
     except RuntimeError:  # submitit's: out of requeues, or the worker could not be started; the log tells which
         return None
-
-
-def _appears(path: Path) -> bool:
-    patience = time.monotonic() + _SLOW_DISK
-    while not path.exists():
-        if time.monotonic() > patience:
-            return False
-        time.sleep(_POLL)
-    return True
