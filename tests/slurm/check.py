@@ -3,7 +3,7 @@
     python tests/slurm/check.py
     python tests/slurm/check.py --scenario requeued -- topkbench sweep SPEC --data D --results {folder}
 
-Needs root, Debian's packages slurm-wlm and munge, and ten minutes. Each scenario starts four workers, disturbs them,
+Needs root, Debian's packages slurm-wlm and munge, and six minutes. Each scenario starts four workers, disturbs them,
 waits, and checks how they ended and which of them were queued again; of the fake ones (`worker.py`) also that every
 pass was done once, however often it was begun. A worker of your own has `{folder}`, an empty one, put in, and must take
 long enough to be disturbed: ten seconds a share, or a minute where its time runs out.

@@ -3,7 +3,7 @@
 #
 # Everything lies in FOLDER: configuration, key, spool, logs. Needs root, and Debian's packages slurm-wlm and munge;
 # neither systemd nor cgroups. Afterwards `SLURM_CONF=FOLDER/slurm.conf` is all that sbatch, squeue and scontrol need.
-set -euo pipefail
+set -eEuo pipefail # E: functions heed the trap that `start` sets
 
 usage() {
     echo "usage: $0 start|stop FOLDER" >&2
@@ -55,6 +55,7 @@ free_port() {
 }
 
 start() {
+    trap stop ERR
     mkdir -p "$folder/state" "$folder/spool"
     configure "$(free_port)" "$(free_port)"
     (umask 077 && head -c 1024 /dev/urandom >"$folder/munge.key")
@@ -68,9 +69,8 @@ start() {
         sleep 0.5
     done
     tail -n 5 "$folder"/*.log >&2
-    stop
     echo "error: the node did not become idle within 30 s; see above" >&2
-    exit 1
+    return 1
 }
 
 stop() {

@@ -186,10 +186,11 @@ def test_a_controller_that_does_not_answer_is_asked_again(sbatch, tools, tmp_pat
     assert lines(tmp_path / "squeue").count("--me") == 2
 
 
-def test_a_refusal_is_told(sbatch, tools, tmp_path):
-    tools("sbatch", "echo sbatch: error: invalid partition >&2; exit 1")
+def test_a_refusal_is_told_once(sbatch, tools, tmp_path, capfd):
+    tools("sbatch", "echo sbatch: error: invalid partition >&2; echo sbatch: submission failed >&2; exit 1")
     with pytest.raises(UsageError, match="slurm refused the workers: sbatch: error: invalid partition; mend"):
         slurm.submit(["worker"], 2, tmp_path / "logs")
+    assert capfd.readouterr() == ("", "")
 
 
 def test_no_slurm(tools, tmp_path, monkeypatch):

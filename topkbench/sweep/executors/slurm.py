@@ -3,6 +3,8 @@
 Everything about an array lies in its log folder: what was submitted, what each worker wrote, how it ended.
 """
 
+import contextlib
+import io
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -64,15 +66,16 @@ def submit(
     executor = _executor(logs, shares, resources, cluster)
     workers = [Worker([*command, "--share", f"{share}/{shares}"]) for share in range(1, shares + 1)]
     try:
-        jobs = executor.submit_array(workers)
+        with contextlib.redirect_stderr(io.StringIO()):  # submitit prints there what its error says too
+            jobs = executor.submit_array(workers)
     except (RuntimeError, OSError) as error:  # submitit's own errors are RuntimeErrors
-        raise UsageError(f"{cluster} refused the workers: {_last_line(error)}; mend what it names") from error
+        raise UsageError(f"{cluster} refused the workers: {_first_line(error)}; mend what it names") from error
     job_id = ",".join(dict.fromkeys(job.job_id.split("_")[0] for job in jobs))
     return Submission(job_id, executor.folder, exit_codes(jobs, cluster) if wait else None)
 
 
-def _last_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[-1]
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 def _submitit() -> ModuleType:
