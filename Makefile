@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 DEMO := data/wordnet826.h5
 
-.PHONY: demo test test-all check bench clean
+.PHONY: demo test test-all check bench slurm clean
 
 demo: $(VENV)/installed  ## environment, install, prepare, train, report on the demo data
 	$(BIN)/topkbench prepare topkbench/demo/wordnet826.npz
@@ -30,6 +30,9 @@ check: $(VENV)/installed  ## format, lint, types, import contracts
 bench: $(VENV)/installed  ## a training step against its floor, a conversion against cp
 	$(BIN)/python benchmarks/step.py
 	$(BIN)/python benchmarks/convert.py --gigabytes 0.5
+
+slurm: $(VENV)/installed  ## a sweep's workers on a real SLURM of this machine; needs root, slurm-wlm and munge
+	$(BIN)/python tests/slurm/check.py
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

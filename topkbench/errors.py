@@ -7,6 +7,9 @@ command is a bug, and exits with 1.
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+INTERRUPTED = 130
+"""The exit code of a command that Ctrl-C ended; of all codes the only one that no error carries."""
+
 
 class TopkbenchError(Exception):
     """What all of them are; never raised itself."""

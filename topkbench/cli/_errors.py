@@ -8,9 +8,7 @@ from collections.abc import Sequence
 
 import typer
 
-from topkbench.errors import TopkbenchError
-
-INTERRUPTED = 130
+from topkbench.errors import INTERRUPTED, TopkbenchError
 
 
 def run(app: typer.Typer, arguments: Sequence[str]) -> int:
