@@ -85,7 +85,7 @@ def test_a_preset_is_a_specification_and_can_be_added_to(tmp_path):
 
 
 def test_the_papers_tables_expand_to_its_runs():
-    """1 softmax, 2 networks and 2 soft permutations with 6 P_K each, and the smooth loss with one (difftopk's tables)."""
+    """Softmax once, 2 networks and 2 soft permutations with 6 P_K each, the smooth loss once (difftopk's tables)."""
     lines = spec.read("difftopk/tables2+3-1k", {})
     count = {method: sum(line.method == method for line in lines) for method in {line.method for line in lines}}
     assert count == {

@@ -2,13 +2,18 @@
 
 import contextlib
 import tomllib
+from collections.abc import Sequence
 from typing import Any
 
 from topkbench.errors import UsageError
 
 
-def assignments(pairs: list[str]) -> dict[str, Any]:
+def assignments(pairs: Sequence[str], flag: str = "--set") -> dict[str, Any]:
     """`name=value` as TOML reads the value, or the text itself where it is no TOML.
+
+    Args:
+        pairs: what the flag was given.
+        flag: for the message.
 
     Raises:
         UsageError: a pair is none.
@@ -17,7 +22,7 @@ def assignments(pairs: list[str]) -> dict[str, Any]:
     for pair in pairs:
         name, equals, value = pair.partition("=")
         if not (name and equals):
-            raise UsageError(f"--set {pair}: give NAME=VALUE, as in --set m=32")
+            raise UsageError(f"{flag} {pair}: give NAME=VALUE, as in --set m=32")
         chosen[name] = _value(value)
     return chosen
 

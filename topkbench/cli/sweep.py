@@ -1,14 +1,14 @@
 """`topkbench sweep`: train every run of a grid that is not done yet."""
 
 import json
-import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from typer import Option
 
-from topkbench.cli import _foretold, _progress, _sweeps
+from topkbench.cli import _executors, _foretold, _progress, _sweeps
 from topkbench.errors import RunError
 
 if TYPE_CHECKING:
@@ -54,6 +54,14 @@ def sweep(
     workers: Annotated[
         int | None, Option(min=1, help="Processes that share the work; by default one, or one a GPU.")
     ] = None,
+    executor: Annotated[
+        _executors.Executor, Option(help="Where they run: here, as a SLURM job array, or in a script of one.")
+    ] = "local",
+    resources: Annotated[
+        list[str] | None,
+        Option("--slurm", metavar="NAME=VALUE", help="minutes, cpus, gpus, memory (GiB), partition, …, for each."),
+    ] = None,
+    out: Annotated[Path | None, Option(help="The script's file.")] = None,
     share: Annotated[
         Any, Option(parser=_share, metavar="I/N", help="Take the I-th of N shares of the plan: a worker's part.")
     ] = None,
@@ -67,34 +75,29 @@ def sweep(
 
     A run that fails is recorded with what led there, the others go on, and the command ends with 3.
     """
+    _executors.refuse_idle(executor, {"--slurm": resources, "--out": out})
     plan = _sweeps.planned(spec, data, results, seeds, extra, device=device, residency=residency)
     from topkbench import sweep as library
 
     members = plan.share(*share) if share else plan.members
     todo = plan.todo(members, retry_failed)
     at_once = library.heads_per_pass(plan) if heads == "auto" else heads
+    count = 1 if share else workers or library.default_workers(plan)
     if dry_run:
         _foretold.show(plan, library.estimate(plan, todo, at_once), as_json)
         return
-    count = 1 if share else workers or library.default_workers(plan)
-    if count == 1:
-        library.work(plan, todo, at_once, progress=_progress.progress, note=_progress.note)
+    options = {"--seeds": seeds, "--device": device, "--residency": residency, "--heads-per-pass": heads}
+    command = _executors.worker(plan, options, extra or [], retry_failed)
+    if executor == "slurm":
+        _executors.slurm(plan, command, count, resources or [])
+    elif executor == "script":
+        _executors.script(plan, command, count, resources or [], out)
     else:
-        options = {"--seeds": seeds, "--device": device, "--residency": residency, "--heads-per-pass": heads}
-        command = _worker(plan, options, extra or [], retry_failed)
-        library.spread(plan, command, count, progress=_progress.progress)
-    _conclude(plan, members, as_json)
-
-
-def _worker(plan: "Plan", options: dict[str, Any], extra: Sequence[str], retry_failed: bool) -> list[str]:
-    """The command of a worker, but for its share."""
-    command = [sys.executable, "-m", "topkbench", "sweep", plan.name]
-    given = {"--data": plan.store.path, "--results": plan.results, **options}
-    for flag, value in given.items():
-        command += [] if value is None else [flag, str(value)]
-    for pair in extra:
-        command += ["--set", pair]
-    return [*command, *(["--retry-failed"] if retry_failed else [])]
+        if count > 1:
+            _executors.local(plan, command, count)
+        else:
+            library.work(plan, todo, at_once, progress=_progress.progress, note=_progress.note)
+        _conclude(plan, members, as_json)
 
 
 def _conclude(plan: "Plan", members: "Sequence[Planned]", as_json: bool) -> None:

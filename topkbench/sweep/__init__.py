@@ -1,11 +1,11 @@
 """Sweeps: from a specification to a plan of runs, and to their records.
 
-`make` plans, `estimate` says what that takes, `work` trains what is to be trained, `spread` shares it out among
-processes. A sweep has no state of its own: what is done is what has a record.
+`make` plans, `estimate` says what that takes, `work` trains what is to be trained; `executors` shares it out among
+processes and machines. A sweep has no state of its own: what is done is what has a record.
 """
 
 from topkbench.sweep.estimate import Estimate, PassEstimate, estimate, heads_per_pass
-from topkbench.sweep.executors.local import default_workers, spread
+from topkbench.sweep.executors.local import default_workers
 from topkbench.sweep.plan import Plan, make, passes
 from topkbench.sweep.work import work
 
@@ -18,6 +18,5 @@ __all__ = [
     "heads_per_pass",
     "make",
     "passes",
-    "spread",
     "work",
 ]

@@ -10,10 +10,10 @@ import torch
 
 from topkbench.errors import RunError
 from topkbench.progress import Progress
+from topkbench.sweep.executors.logs import made
 from topkbench.sweep.plan import Plan
 
 _SECONDS = 1.0  # between looks at the records
-_LOGS = "_sweeps"
 
 
 def default_workers(plan: Plan) -> int:
@@ -21,30 +21,28 @@ def default_workers(plan: Plan) -> int:
     return max(1, _gpus(plan))
 
 
-def spread(plan: Plan, command: Sequence[str], workers: int, *, progress: Progress) -> None:
+def spread(plan: Plan, command: Sequence[str], workers: int, logs: Path, *, progress: Progress) -> None:
     """Start the workers of a sweep and wait for them; what they have done is in the results folder.
-
-    What each says goes to RESULTS/_sweeps/worker-I.log.
 
     Args:
         plan: of the sweep.
         command: a worker's, but for its share.
         workers: how many. Each has one of the GPUs, or its part of the processors.
+        logs: the folder for what each says, worker-I.log.
         progress: shows the runs that are over.
 
     Raises:
         RunError: a worker ended otherwise than a sweep does; its log says why.
     """
-    logs = plan.results / _LOGS
-    logs.mkdir(parents=True, exist_ok=True)
-    started = [_start(command, part, workers, logs, _gpus(plan)) for part in range(1, workers + 1)]
+    home = made(logs)
+    started = [_start(command, part, workers, home, _gpus(plan)) for part in range(1, workers + 1)]
     try:
         _watch(plan, started, progress)
     finally:
         _end(started)
     for part, worker in enumerate(started, start=1):
         if worker.returncode not in (0, RunError.exit_code):
-            log = logs / f"worker-{part}.log"
+            log = home / f"worker-{part}.log"
             raise RunError(f"worker {part} of {workers} ended with {worker.returncode}; {log} says why")
 
 
