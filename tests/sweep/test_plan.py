@@ -68,7 +68,7 @@ def test_shares_are_the_plan_whatever_is_done(planned, parts):
 def test_a_run_that_cannot_be_is_refused_before_any_is_trained(planned, tmp_path):
     with pytest.raises(UsageError, match=r"\[\[runs\]\] block 2: softmax_cross_entropy has no option 'm'"):
         planned("[[runs]]\nmethod = 'bitonic'\n[[runs]]\nmethod = 'softmax_cross_entropy'\nm = 3")
-    with pytest.raises(UsageError, match="soft_labels needs distances .*prepare --hierarchy"):
+    with pytest.raises(UsageError, match=r"soft_labels needs distances .*prepare --hierarchy"):
         planned("method = ['bitonic', 'soft_labels']")
     assert not (tmp_path / "results").exists()
 

@@ -63,7 +63,7 @@ def test_a_run_that_fails_is_recorded_and_the_others_go_on(planned, tmp_path):
     said = work(plan)
     statuses = plan.statuses()
     assert sorted(statuses.values()) == ["done"] * 4 + ["failed"] * 2
-    assert "a pass of 6 heads failed: ZeroDivisionError: no such luck; going on with 3 heads a pass" in said
+    assert "a pass of 6 heads failed: ZeroDivisionError: no such luck; going on with 3 at a time" in said
     (error, *trace), _ = (plan.record(m).error.splitlines() for m in plan.members if "broken" in m.run_id)
     assert error == "ZeroDivisionError: no such luck"
     assert any("broken.py" in line for line in trace)
@@ -125,7 +125,7 @@ def test_out_of_memory_halves_the_pass_and_all_that_follow(planned, tmp_path):
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (0, "")
     assert "a pass of 23 heads failed: RuntimeError" in done.stdout
-    assert "going on with 12 heads a pass" in done.stdout
+    assert "going on with 12 at a time" in done.stdout
     assert set(plan.statuses().values()) == {"done"}
     heads = [plan.record(member).environment["heads"] for member in plan.members]
     assert max(heads) < 23

@@ -44,7 +44,7 @@ def work(plan: Plan, members: Sequence[Planned], heads: int, *, progress: Progre
                 bar.advance(len(together), watched.best)
                 continue
             half = -(-len(together) // 2)
-            note(f"{trouble.told}; going on with {half} heads a pass")
+            note(f"{trouble.told}; going on with {half} at a time")
             # What is too much for memory once is too much again; what fails otherwise may be one run's fault.
             after = [member for each in pending for member in each] if trouble.of_memory else []
             rest = () if trouble.of_memory else pending
