@@ -137,7 +137,7 @@ def test_unlike_runs_of_one_pass_are_each_as_alone(blobs, stacked):
     ]  # fmt: skip
     together = train.build(store, members(*wanted), stacked=stacked)
     together.train(silent)
-    weights = [view for stack in together.stacks for view in stack._views]
+    weights = [view for stack in together.stacks for view in stack.views]
     assert [len(stack.runs) for stack in together.stacks] == ([7, 2, 1] if stacked else [1] * 10)
     for at, one in enumerate(wanted):
         alone = train.build(store, members(one))

@@ -51,7 +51,7 @@ class Held:
     def take(self, index_B: Tensor) -> Tensor:
         """The rows of an index, gathered where they are held; on the device always into the same memory."""
         if self.waits:
-            return self._rows_ND.index_select(0, index_B).to(self._device, non_blocking=True)
+            return _sent(self._rows_ND.index_select(0, index_B), self._device)
         if len(self._taken_BD) != len(index_B):
             self._taken_BD = self._rows_ND.new_empty(len(index_B), self._rows_ND.shape[1])
         return torch.index_select(self._rows_ND, 0, index_B, out=self._taken_BD)
@@ -87,7 +87,12 @@ class Mapped:
         order_B = index_B.argsort().numpy()
         rows_BD = np.empty((len(order_B), self._rows_ND.shape[1]), self._rows_ND.dtype)
         rows_BD[order_B] = self._rows_ND[index_B.numpy()[order_B]]
-        return torch.from_numpy(rows_BD).to(self._device, non_blocking=True)
+        return _sent(torch.from_numpy(rows_BD), self._device)
+
+
+def _sent(rows_BD: Tensor, device: torch.device) -> Tensor:
+    """Rows on their way to a device: from pinned memory, so that the host need not wait for them to arrive."""
+    return rows_BD if device.type == "cpu" else rows_BD.pin_memory().to(device, non_blocking=True)
 
 
 def hold(embeddings: npt.NDArray[np.floating], residency: str, device: torch.device) -> Embeddings:

@@ -15,6 +15,7 @@ from torch import Tensor
 from topkbench import batches, protocol
 from topkbench.optimizer import scheduled
 from topkbench.progress import Progress
+from topkbench.replayed import Batches, Replayed, cuda_graph
 from topkbench.stack import Run, Stack
 
 
@@ -35,6 +36,9 @@ class Pass:
         self._steps = self.stacks[0].steps_per_epoch
         if any(stack.steps_per_epoch != self._steps for stack in self.stacks):
             raise ValueError("stacks of one pass take as many steps an epoch as each other")
+        is_captured = self._shared.device == "cuda" and self._shared.cuda_graph == "auto"
+        can_be = all(stack.can_be_captured for stack in self.stacks)
+        self.replayed = Replayed(self._step, cuda_graph) if is_captured and can_be else None
 
     @property
     def runs(self) -> list[Run]:
@@ -46,9 +50,7 @@ class Pass:
         runs, epochs = self.runs, self._shared.n_epochs
         with progress(epochs * self._steps, "step", _title(len(runs))) as bar, _products(self._shared.precision):
             for epoch, step, rows in self.batches():
-                for lane, (x_BD, y_B) in zip(self._lanes, rows, strict=True):
-                    for stack in _alive(lane):
-                        stack.step(x_BD, y_B, scheduled(epoch, self._shared.lr_steps))
+                self._take(rows, scheduled(epoch, self._shared.lr_steps))
                 note = ""
                 if protocol.is_evaluated(step, self._steps, self._shared.eval_every):
                     for stack in _alive(self.stacks):
@@ -59,6 +61,18 @@ class Pass:
                     return
         for stack in self.stacks:
             stack.keep_prototypes()
+
+    def _take(self, rows: Batches, rate_factor: float) -> None:
+        """A step of every stack that goes on."""
+        if self.replayed:
+            self.replayed(rows, rate_factor, tuple(run.error for run in self.runs))
+        else:
+            self._step(rows, rate_factor)
+
+    def _step(self, rows: Batches, rate_factor: float) -> None:
+        for lane, (x_BD, y_B) in zip(self._lanes, rows, strict=True):
+            for stack in _alive(lane):
+                stack.step(x_BD, y_B, rate_factor)
 
     def batches(self) -> Iterator[tuple[int, int, list[tuple[Tensor, Tensor]]]]:
         """A batch for each lane, with its epoch and its step in the epoch, both from 1."""

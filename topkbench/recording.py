@@ -54,6 +54,7 @@ class Recorder:
         self._store, self._results, self._members = store, results, members
         self._started, self._clock = datetime.now(UTC), time.monotonic()
         self._runs = [Run(member.settings.loss) for member in members]
+        self._pass: Pass | None = None
         self._splits: list[Splits | None] = [None] * len(members)  # until they are there, and so their sizes
         for member in members:
             runs.make_folder(results, store.name, member.run_id)
@@ -62,6 +63,13 @@ class Recorder:
         """Follow the pass that trains the runs."""
         self._runs = together.runs
         self._splits = [stack.splits for stack in together.stacks for _ in stack.runs]
+        self._pass = together
+
+    @property
+    def _was_captured(self) -> bool:
+        """Whether steps were taken as a CUDA graph."""
+        replayed = self._pass.replayed if self._pass else None
+        return replayed is not None and not replayed.error
 
     def save_results(self) -> list[Outcome]:
         """Save what each run has come to: done, or failed where it has diverged."""
@@ -89,7 +97,7 @@ class Recorder:
             config=member.settings.config(),
             origin=member.settings.origin,
             data=_describe(self._store, self._splits[at]),
-            environment={**environment(device), "heads": len(self._members)},
+            environment={**environment(device), "heads": len(self._members), "cuda_graph": self._was_captured},
             history=run.history,
             selected=run.selection.selected() if is_done else {},
         )

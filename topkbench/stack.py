@@ -104,16 +104,21 @@ class Stack:
         self._groups = list(_groups([s.loss for s in settings], self.protocol.seed, device))
         self._problem = problem
         self._device = device
-        self._views = HeadViews(self.head)
-        self._optimizer = _optimizer(self._views, settings)
+        self.views = HeadViews(self.head)
+        self._optimizer = _optimizer(self.views, settings)
         self._row_bytes = splits.train.dtype.itemsize * (dims[0] + len(settings) * sum(dims[1:]))
         self._loss_sum_H = torch.zeros(len(settings), device=device, dtype=splits.train.dtype)
-        self._steps_summed = 0
+        self._steps_summed = torch.zeros((), device=device)  # a tensor, so that a replayed step counts too
 
     @property
     def steps_per_epoch(self) -> int:
         """Whole batches in the training rows."""
         return len(self.splits.train) // self.protocol.batch_size
+
+    @property
+    def can_be_captured(self) -> bool:
+        """Whether a step is the same work every time: of generators of noise a CUDA graph knows nothing."""
+        return not (self.protocol.apply_dropout or any(run.loss.draws_noise for run in self.runs))
 
     def step(self, x_BD: Tensor, y_B: Tensor, rate_factor: float = 1.0) -> None:
         """One step of all heads, at their learning rates times a factor; nothing in it waits for the device."""
@@ -122,7 +127,7 @@ class Stack:
         losses_H = self._losses(scores_HBC, y_B)
         # Of their sum: heads share no parameter. Were a gradient given, torch would import its compiler first (0.4 s).
         losses_H.sum().backward()  # type: ignore[no-untyped-call]
-        self._views.hand_over_gradients()
+        self.views.hand_over_gradients()
         self._optimizer.step(rate_factor)
         self.head.update(x_BD, y_B)
         self._loss_sum_H += losses_H.detach()
@@ -181,7 +186,7 @@ class Stack:
         means_H = self._loss_sum_H / self._steps_summed
         sound_H = torch.stack([stack.isfinite().flatten(1).all(1) for stack in self.head.parameters()]).all(0)
         self._loss_sum_H.zero_()
-        self._steps_summed = 0
+        self._steps_summed.zero_()
         means: list[float] = means_H.where(sound_H, torch.nan).tolist()
         return means
 

@@ -12,6 +12,7 @@ PRECISIONS = ("highest", "high", "bf16", "float64")
 EVAL_TEST = ("picked", "always")
 NOISES = ("block", "siblings")
 DEVICES = ("auto", "cpu", "cuda")
+CUDA_GRAPHS = ("auto", "off")
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,7 @@ class Protocol:
             training; `float64` is for replays.
         device: auto, cpu or cuda.
         residency: where embeddings are held: auto, device, ram or mmap.
+        cuda_graph: auto captures the training step as a CUDA graph where there is a GPU and it can be; off never.
 
     Raises:
         UsageError: a value out of range.
@@ -72,6 +74,7 @@ class Protocol:
     precision: str
     device: str
     residency: str
+    cuda_graph: str
 
     def __post_init__(self) -> None:
         check_ranges(vars(self))
@@ -144,9 +147,10 @@ _CHOICES = {
     "eval_test": EVAL_TEST,
     "device": DEVICES,
     "residency": batches.RESIDENCIES,
+    "cuda_graph": CUDA_GRAPHS,
 }
 # What changes where and how fast a run computes, or what is looked at, but not what it is.
-_NOT_IDENTITY = ("device", "residency", "eval_test")
+_NOT_IDENTITY = ("device", "residency", "eval_test", "cuda_graph")
 
 _AT_LEAST_1: tuple[Callable[[Any], bool], str] = (lambda value: value >= 1, "it must be at least 1")
 _RANGES: dict[str, tuple[Callable[[Any], bool], str]] = {

@@ -69,6 +69,9 @@ def sweep(
     residency: Annotated[
         Literal["auto", "device", "ram", "mmap"] | None, Option(help="Where the embeddings are held.")
     ] = None,
+    cuda_graph: Annotated[
+        Literal["auto", "off"] | None, Option(help="Capture training steps as CUDA graphs where they can be.")
+    ] = None,
     as_json: Annotated[bool, Option("--json", help="Print a JSON document.")] = False,
 ) -> None:
     """Train every run of a grid that is not done; the same command goes on where the last one ended.
@@ -76,7 +79,7 @@ def sweep(
     A run that fails is recorded with what led there, the others go on, and the command ends with 3.
     """
     _executors.refuse_idle(executor, {"--slurm": resources, "--out": out})
-    plan = _sweeps.planned(spec, data, results, seeds, extra, device=device, residency=residency)
+    plan = _sweeps.planned(spec, data, results, seeds, extra, device=device, residency=residency, cuda_graph=cuda_graph)
     from topkbench import sweep as library
 
     members = plan.share(*share) if share else plan.members
@@ -86,7 +89,8 @@ def sweep(
     if dry_run:
         _foretold.show(plan, library.estimate(plan, todo, at_once), as_json)
         return
-    options = {"--seeds": seeds, "--device": device, "--residency": residency, "--heads-per-pass": heads}
+    placing = {"--device": device, "--residency": residency, "--cuda-graph": cuda_graph}
+    options = {"--seeds": seeds, **placing, "--heads-per-pass": heads}
     command = _executors.worker(plan, options, extra or [], retry_failed)
     if executor == "slurm":
         _executors.slurm(plan, command, count, resources or [])

@@ -88,6 +88,9 @@ def train(
     residency: Annotated[
         Literal["auto", "device", "ram", "mmap"] | None, Option(help="Where the embeddings are held.")
     ] = None,
+    cuda_graph: Annotated[
+        Literal["auto", "off"] | None, Option(help="Capture the training step as a CUDA graph where it can be.")
+    ] = None,
     precision: Annotated[
         Literal["highest", "high", "bf16", "float64"] | None, Option(help="Of the matrix products.")
     ] = None,

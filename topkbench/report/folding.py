@@ -6,7 +6,7 @@ from topkbench.report.frames import COSTS, METRICS, OUTCOME, WHICH
 from topkbench.report.values import show
 
 # Where and how a run ran decides nothing about its result, so it tells no configurations apart.
-NO_SETTING = frozenset({"device", "residency", "eval_test"})
+NO_SETTING = frozenset({"device", "residency", "eval_test", "cuda_graph"})
 _GROUP = ["dataset", "method", "p_k"]
 
 
