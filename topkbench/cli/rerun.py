@@ -37,7 +37,8 @@ def rerun(
         Literal["auto", "cpu", "cuda"] | None, Option(help="Where to compute; by default where the run did.")
     ] = None,
     residency: Annotated[
-        Literal["auto", "device", "ram", "mmap"] | None, Option(help="Where the embeddings are held.")
+        Literal["auto", "device", "ram", "mmap"] | None,
+        Option(help="Where the embeddings are held; by default where there is room."),
     ] = None,
     force: Annotated[bool, Option("--force", help="Replace the record though it is done.")] = False,
     as_json: Annotated[bool, Option("--json", help="Print a JSON document, which holds the new record.")] = False,
