@@ -9,7 +9,17 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from topkbench import defaults, heads, losses, method_options, option_types, presets, protocol, training_options
+from topkbench import (
+    defaults,
+    heads,
+    losses,
+    method_options,
+    option_effects,
+    option_types,
+    presets,
+    protocol,
+    training_options,
+)
 from topkbench.errors import UsageError, did_you_mean
 from topkbench.losses import Method
 from topkbench.training_options import Protocol, flag, given
@@ -142,8 +152,61 @@ def resolve_line(
     loss = method_options.build(method, {option: values[option] for option in own})
     run = Protocol(**{option: values[option] for option in training_options.OPTIONS})
     _refuse_idle(name, (*loss.idle(), *run.idle()), values, origin)
-    source = hashlib.sha256(Path(method).read_bytes()).hexdigest()[:12] if losses.is_file(method) else None
-    return Settings(name, loss, run, origin, source)
+    return Settings(name, loss, run, origin, _source(method))
+
+
+def of_record(
+    config: Mapping[str, Any], origin: Mapping[str, str], facts: Mapping[str, Any], file: str | None = None
+) -> Settings:
+    """The settings that a record holds: `Settings.config` the other way round.
+
+    An option that is younger than the record is left alone, as it was when there was none.
+
+    Args:
+        config: of the record.
+        origin: likewise.
+        facts: of the data, as for `resolve`.
+        file: the method's own file, whose path no record holds.
+
+    Raises:
+        UsageError: the file is missing or another one, the method is not there, or a value is none that it takes.
+    """
+    method = _recorded_method(config, file)
+    (_, usual), *_ = defaults.layers(None, facts)
+    known = {**usual, **option_effects.LEFT_ALONE, **config}
+    if missing := [option for option in training_options.OPTIONS if option not in known]:
+        raise UsageError(f"the record's config lacks {', '.join(missing)}; train the run anew with 'topkbench train'")
+    of_the_run = {option: _plain(known[option]) for option in training_options.OPTIONS}
+    option_types.check(Protocol, of_the_run, "the record")
+    own = {option: _plain(config[option]) for option in losses.options(method) if option in config}
+    run = Protocol(**of_the_run)
+    return Settings(config["method"], losses.load(method, **own), run, origin, config.get("source"))
+
+
+def _recorded_method(config: Mapping[str, Any], file: str | None) -> str:
+    """What `losses.load` takes for the method of a record."""
+    name, source = config["method"], config.get("source")
+    if not source:
+        if file:
+            raise UsageError(f"--method {file}: the run is of topkbench's own {name}; leave it out")
+        return str(name)
+    if not file or not losses.is_file(file):
+        raise UsageError(f"{name} is a file of the user's, whose path no record holds; give --method ./{name}.py")
+    if (found := _source(file)) != source:
+        raise UsageError(f"--method {file}: its hash is {found}, the record has {source}; give the file as it was")
+    return file
+
+
+def _source(method: str) -> str | None:
+    """The hash of a user's own method; None of ours.
+
+    Raises:
+        UsageError: there is no such file.
+    """
+    if not losses.is_file(method):
+        return None
+    losses.canonical(method)
+    return hashlib.sha256(Path(method).read_bytes()).hexdigest()[:12]
 
 
 def _refuse_idle(method: str, idle: tuple[str, ...], values: Mapping[str, Any], origin: Mapping[str, str]) -> None:
@@ -193,7 +256,9 @@ def _layered(layers: list[tuple[str, Mapping[str, Any]]], known: list[str]) -> t
 
 
 def _plain(value: Any) -> Any:
-    """TOML has no tuples and no null."""
+    """TOML and JSON have no tuples, and TOML no null."""
+    if isinstance(value, Mapping):
+        return {name: _plain(inner) for name, inner in value.items()}
     if isinstance(value, list):
         return tuple(value)
     return None if value == "none" else value

@@ -42,7 +42,9 @@ def test_help_answers_in_half_a_second(topkbench):
     assert min(seconds() for _ in range(5)) < 0.5
 
 
-@pytest.mark.parametrize("command", ["prepare", "info", "train", "report", "methods", "bench", "doctor"])
+@pytest.mark.parametrize(
+    "command", ["prepare", "info", "train", "report", "methods", "bench", "doctor", "rerun", "diff"]
+)
 def test_every_command_helps_without_torch(topkbench, command):
     done = topkbench(command, "--help", PYTHONVERBOSE="1")
     assert done.returncode == 0
@@ -69,6 +71,8 @@ def test_every_command_helps_without_torch(topkbench, command):
         (["train", "--data", "none.h5", "--set", "m"], "--set m: give NAME=VALUE"),
         (["methods", "sofsort"], "unknown method 'sofsort'"),
         (["report"], "topkbench train"),
+        (["rerun", "bitonic"], "no run 'bitonic' in results"),
+        (["diff", "bitonic"], "RUN_B"),
         (["info", "nothing.pt"], "nothing.pt"),
         (["prepare", "nothing.pt"], "nothing.pt"),
     ],

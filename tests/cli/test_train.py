@@ -55,6 +55,7 @@ def test_every_option_reaches_the_record(topkbench, blobs):
         "eval_test": "always", "precision": "high", "device": "cpu", "residency": "mmap", "optimizer": "sgd",
         "momentum": 0.8, "nesterov": True, "weight_decay": 1e-3, "lr_steps": [2, 7], "label_noise": 0.1,
         "noise": "block", "noise_block": 3, "train_per_class": 9, "train_fraction": None,
+        "cuda_graph": "auto",
     }  # fmt: skip
 
 

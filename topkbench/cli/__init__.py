@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from topkbench.cli import _errors, bench, doctor, info, methods, prepare, report, status, sweep, train
+from topkbench.cli import _errors, bench, diff, doctor, info, methods, prepare, report, rerun, status, sweep, train
 
 app = typer.Typer(
     name="topkbench",
@@ -34,7 +34,7 @@ def root(
     """Measure top-k classification losses on precomputed embeddings: prepare, train, report."""
 
 
-for command in (prepare, info, train, sweep, status, report, methods, bench, doctor):
+for command in (prepare, info, train, rerun, sweep, status, report, diff, methods, bench, doctor):
     command.register(app)
 
 

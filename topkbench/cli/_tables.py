@@ -1,5 +1,7 @@
 """Tables on a terminal: rich's drawing of a report."""
 
+from collections.abc import Iterable, Sequence
+
 import pandas as pd
 from rich import box
 from rich.console import Console, JustifyMethod
@@ -30,6 +32,16 @@ def draw(report: Report, console: Console) -> str:
             console.print()
         console.print(Text(report.caption.replace("Bold:", f"{mark or 'Bold'}:"), style="dim"))
     return captured.get()
+
+
+def plain(headers: Sequence[str], rows: Iterable[Sequence[str]], left: int) -> Table:
+    """A table of text as it is, the first columns on the left and the rest on the right."""
+    drawn = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    for at, header in enumerate(headers):
+        drawn.add_column(header, justify="left" if at < left else "right", overflow="fold")
+    for row in rows:
+        drawn.add_row(*map(Text, row))
+    return drawn
 
 
 def _drawn(rows: pd.DataFrame, mark: str) -> Table:
