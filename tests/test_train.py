@@ -12,6 +12,7 @@ import torch
 from tests import plain
 from topkbench import losses, protocol, runs, settings, store, train
 from topkbench.errors import DataError, RunError, UsageError
+from topkbench.ops import softsort
 from topkbench.passes import Pass
 from topkbench.problem import Problem
 from topkbench.progress import silent
@@ -148,6 +149,28 @@ def test_unlike_runs_of_one_pass_are_each_as_alone(blobs, stacked):
         assert [e["test"] for e in together.runs[at].history] == [e["test"] for e in alone.runs[0].history]
     with pytest.raises(ValueError, match="share their head and their protocol"):
         train.build(store, [*members(*wanted), settings.resolve("bitonic", {"device": "cpu"}, train.facts(store))])
+
+
+@pytest.mark.parametrize("top1_mode", ["sm", "smce", "sort"])
+def test_heads_that_differ_in_p_k_share_the_operators_call(blobs, monkeypatch, top1_mode):
+    """And each is as alone; one whose ranks are not asked for is left out."""
+    store = open_store(blobs)
+    p_ks = [(0.5, 0.0, 0.5), (0.2, 0.3, 0.5), (0.2, 0.3, 0.5), (0.0, 0.0, 1.0), (1.0, 0.0, 0.0)]
+    base = {**QUICK, "device": "cpu", "residency": "ram", "precision": "float64", "top1_mode": top1_mode}
+    members = [settings.resolve("softsort", {**base, "p_k": p_k}, train.facts(store)) for p_k in p_ks]
+    together = train.build(store, members, stacked=True)
+    together.train(silent)
+    for at, member in enumerate(members):
+        alone = train.build(store, [member])
+        alone.train(silent)
+        for one, other in zip(together.stacks[0].views[at], alone.stacks[0].views[0], strict=True):
+            torch.testing.assert_close(one, other, rtol=0, atol=1e-9)
+    calls = []
+    operator = softsort.label_rank_distribution
+    monkeypatch.setattr(softsort, "label_rank_distribution", lambda *a: calls.append(len(a[0])) or operator(*a))
+    _, _, ((x_BD, y_B),) = next(together.batches())
+    together.stacks[0].step(x_BD, y_B)
+    assert calls == ([5] if top1_mode == "sort" else [4])
 
 
 def test_one_run_that_diverges_leaves_the_others_of_its_stack_alone(blobs):

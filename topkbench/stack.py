@@ -57,22 +57,22 @@ class Run:
 
 @dataclass(frozen=True)
 class _Group:
-    """Neighbouring heads of one loss, which are computed together.
+    """Neighbouring heads whose losses are computed together.
 
     Attributes:
-        loss: theirs.
-        heads: how many.
+        members: their losses, which are alike.
         generator: of the method's own noise; heads that draw from it are groups of one.
     """
 
-    loss: Method
-    heads: int
+    members: Sequence[Method]
     generator: torch.Generator
 
     def losses(self, scores_HBC: Tensor, y_B: Tensor, problem: Problem) -> Tensor:
         """The mean loss of each head, [H]."""
-        samples_HB = one_a_sample(self.loss, scores_HBC, y_B.expand(self.heads, -1), problem)
-        return samples_HB.mean(-1) + self.loss.regulariser(problem)
+        target_HB = y_B.expand(len(self.members), -1)
+        loss, problem = self.members[0], replace(problem, generator=self.generator)
+        losses_HB = one_a_sample(loss.jointly(self.members, scores_HBC, target_HB, problem), target_HB)
+        return losses_HB.mean(-1) + loss.regulariser(problem)
 
 
 class Stack:
@@ -138,7 +138,7 @@ class Stack:
         state = self.head.state(self._problem)
         points = [None] * len(self._groups) if state.prototypes is None else self._parts(state.prototypes)
         losses = [
-            group.losses(part_HBC, y_B, replace(state, prototypes=points_HCE, generator=group.generator))
+            group.losses(part_HBC, y_B, replace(state, prototypes=points_HCE))
             for group, part_HBC, points_HCE in zip(self._groups, self._parts(scores_HBC), points, strict=True)
         ]
         return losses[0] if len(losses) == 1 else torch.cat(losses)
@@ -147,7 +147,7 @@ class Stack:
         """What is each group's of something that all heads have, [H, …]."""
         # Splitting costs a copy of the scores' gradient, which a stack of one loss need not pay.
         alone = len(self._groups) == 1
-        return (stacked,) if alone else torch.split(stacked, [group.heads for group in self._groups])
+        return (stacked,) if alone else torch.split(stacked, [len(group.members) for group in self._groups])
 
     def evaluate(self, epoch: int, step: int) -> None:
         """Evaluate after a step of an epoch; a run that has diverged keeps its `error` and is frozen."""
@@ -200,10 +200,10 @@ class Stack:
 
 
 def _groups(losses: Sequence[Method], seed: int, device: torch.device) -> Iterator[_Group]:
-    for loss, equal in groupby(losses):
-        count = len(list(equal))
-        for size in [1] * count if loss.draws_noise else [count]:
-            yield _Group(loss, size, protocol.noise(seed, "method", device))
+    for alike, found in groupby(losses, key=lambda loss: loss.alike()):
+        members = list(found)
+        for part in [[loss] for loss in members] if alike.draws_noise else [members]:
+            yield _Group(part, protocol.noise(seed, "method", device))
 
 
 def _record(run: Run, at: Evaluation, loss: float) -> None:

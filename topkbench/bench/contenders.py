@@ -81,7 +81,7 @@ def _made(library: str, make: Callable[[], Contender]) -> Iterator[Contender]:
 def _mean(loss: Method) -> MeanLoss:
     def mean(scores_BC: Tensor, label_B: Tensor) -> Tensor:
         generator = torch.Generator(scores_BC.device).manual_seed(0)  # the same noise for float32 and float64
-        return one_a_sample(loss, scores_BC, label_B, Problem(generator=generator)).mean()
+        return one_a_sample(loss(scores_BC, label_B, Problem(generator=generator)), label_B).mean()
 
     return mean
 

@@ -1,5 +1,6 @@
 """What every method has, whether or not it says so."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -34,6 +35,14 @@ class Method:
         """The loss of each sample: [..., B, C] scores, [..., B] labels -> [..., B]."""
         raise NotImplementedError
 
+    def alike(self) -> "Method":
+        """What methods have in common that are computed together, by `jointly`: for most that is all of them."""
+        return self
+
+    def jointly(self, members: Sequence["Method"], logits: Tensor, target: Tensor, problem: Problem) -> Tensor:
+        """The losses of heads whose methods are `alike`: [H, B, C], [H, B] -> [H, B]."""
+        return self(logits, target, problem)
+
     def idle(self) -> tuple[str, ...]:
         """Options that have no effect beside the values of the others."""
         return ()
@@ -47,13 +56,12 @@ class Method:
         return torch.zeros(())
 
 
-def one_a_sample(loss: Method, logits: Tensor, target: Tensor, problem: Problem = Problem()) -> Tensor:
-    """What a loss gives; a user's may forget to leave the mean to the caller, who would go on unnoticed.
+def one_a_sample(losses: Tensor | None, target: Tensor) -> Tensor:
+    """What a loss gave; a user's may forget to leave the mean to the caller, who would go on unnoticed.
 
     Raises:
         TypeError: it is not one loss a sample.
     """
-    losses: Tensor | None = loss(logits, target, problem)
     if losses is None or losses.shape != target.shape:
         found = "nothing" if losses is None else f"a tensor {list(losses.shape)}"
         raise TypeError(f"the loss gave {found}; it must give one loss a sample, {list(target.shape)}")

@@ -4,7 +4,8 @@ With P[r, y] the probability that the label y has rank r, and Q_k = Σ_{r ≤ k}
 the loss asks for Q_k with weight p_k, for several k at once. ε(q) = −log(q (1 − 2e-7) + 1e-7) is finite at q = 0.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import isfinite
 from typing import ClassVar
@@ -62,6 +63,20 @@ class TopKCrossEntropy(Method):
 
     def __call__(self, logits: Tensor, target: Tensor, problem: Problem = Problem()) -> Tensor:
         """The top-k cross-entropy of each sample: [..., B, C], [..., B] -> [..., B]."""
+        return self._judged(logits, target, problem, (self.p_k,))
+
+    def alike(self) -> "TopKCrossEntropy":
+        """The weights decide nothing about the ranks, but how many there are does, and whether they are asked for."""
+        k = len(self.p_k)
+        return replace(self, p_k=(1 / k,) * k) if self.runs_operator else self
+
+    def jointly(self, members: Sequence[Method], logits: Tensor, target: Tensor, problem: Problem) -> Tensor:
+        """The losses of heads that differ in their p_k: their ranks come from one call of the operator."""
+        p_ks = tuple(each.p_k for each in members)  # type: ignore[attr-defined]
+        return self._judged(logits, target, problem, p_ks if len(set(p_ks)) > 1 else p_ks[:1])
+
+    def _judged(self, logits: Tensor, target: Tensor, problem: Problem, p_ks: tuple[tuple[float, ...], ...]) -> Tensor:
+        """With one p_k for all heads, or one for each."""
         check_scores(logits, target)
         scores_BM, label_B = short_list(logits, target, self.m)
         if len(self.p_k) > scores_BM.shape[-1]:
@@ -70,27 +85,38 @@ class TopKCrossEntropy(Method):
                 f"p_k has {len(self.p_k)} values, but there are only {classes} classes; give {classes} or fewer"
             )
         if self.top1_mode == "sort":
-            return _epsilon(self._reached(scores_BM, label_B, self.p_k, problem))
+            return _epsilon(self._reached(scores_BM, label_B, p_ks, problem))
         log_softmax_B = scores_BM.log_softmax(-1).gather(-1, label_B.unsqueeze(-1).long()).squeeze(-1)
-        first, rest = self.p_k[0], (0.0, *self.p_k[1:])
+        first = _column(tuple(p_k[0] for p_k in p_ks), scores_BM.dtype, scores_BM.device)
         if not self.runs_operator:
             return -first * log_softmax_B if self.top1_mode == "smce" else _epsilon(first * log_softmax_B.exp())
-        reached_B = self._reached(scores_BM, label_B, rest, problem)
+        reached_B = self._reached(scores_BM, label_B, tuple((0.0, *p_k[1:]) for p_k in p_ks), problem)
         if self.top1_mode == "smce":
-            return -first * log_softmax_B + sum(rest) * _epsilon(reached_B)
+            rest = _column(tuple(sum(p_k[1:]) for p_k in p_ks), scores_BM.dtype, scores_BM.device)
+            return -first * log_softmax_B + rest * _epsilon(reached_B)
         return _epsilon(first * log_softmax_B.exp() + reached_B)
 
-    def _reached(self, scores_BM: Tensor, label_B: Tensor, p_k: tuple[float, ...], problem: Problem) -> Tensor:
+    def _reached(
+        self, scores_BM: Tensor, label_B: Tensor, p_ks: tuple[tuple[float, ...], ...], problem: Problem
+    ) -> Tensor:
         """Σ_k p_k Q_k = Σ_r P[r, y] Σ_{k ≥ r} p_k."""
-        ranks_BK = self.label_rank_distribution(scores_BM, label_B, len(p_k), problem)
-        return (ranks_BK * _worth(p_k, ranks_BK.dtype, ranks_BK.device)).sum(-1)  # no product that autocast rounds
+        ranks_BK = self.label_rank_distribution(scores_BM, label_B, len(p_ks[0]), problem)
+        return (ranks_BK * _worth(p_ks, ranks_BK.dtype, ranks_BK.device)).sum(-1)  # no product that autocast rounds
 
 
 @lru_cache  # so that a step copies nothing to the device
 @torch.inference_mode(False)  # what is cached under it could not be trained with later
-def _worth(p_k: tuple[float, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
-    """Σ_{k ≥ r} p_k for r = 1, 2, …: what the label's being at rank r is worth."""
-    return torch.tensor([sum(p_k[r:]) for r in range(len(p_k))], dtype=dtype, device=device)
+def _worth(p_ks: tuple[tuple[float, ...], ...], dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Σ_{k ≥ r} p_k for r = 1, 2, …: what the label's being at rank r is worth. [K], or for several heads [H, 1, K]."""
+    worth_H1K = torch.tensor([[[sum(p_k[r:]) for r in range(len(p_k))]] for p_k in p_ks], dtype=dtype, device=device)
+    return worth_H1K if len(p_ks) > 1 else worth_H1K[0, 0]
+
+
+@lru_cache
+@torch.inference_mode(False)
+def _column(of_head: tuple[float, ...], dtype: torch.dtype, device: torch.device) -> Tensor | float:
+    """A number of each head, [H, 1], or the only one."""
+    return torch.tensor(of_head, dtype=dtype, device=device).unsqueeze(-1) if len(of_head) > 1 else of_head[0]
 
 
 def _epsilon(q: Tensor) -> Tensor:

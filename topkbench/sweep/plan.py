@@ -1,6 +1,6 @@
 """What a sweep is to run, in which passes, and what of it is done already."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -96,8 +96,20 @@ def passes(members: Sequence[Planned], heads: int) -> Iterator[list[Planned]]:
 
 
 def _neighbourly(members: list[Planned]) -> list[Planned]:
-    """Those of one stack key side by side, in it those of one seed, in it those of one loss."""
-    keys = [(train.stack_key(each.settings), each.settings.protocol.seed, each.settings.loss) for each in members]
-    first = [[column.index(value) for value in column] for column in zip(*keys, strict=True)]
-    places = list(zip(*first, strict=True))
+    """Those of one stack key side by side, in it those of one seed, in it those whose losses are alike."""
+    columns = [
+        _ordinals(train.stack_key(each.settings) for each in members),
+        _ordinals(each.settings.protocol.seed for each in members),
+        _ordinals(each.settings.loss.alike() for each in members),
+    ]
+    places = list(zip(*columns, strict=True))
     return [members[at] for at in sorted(range(len(members)), key=places.__getitem__)]
+
+
+def _ordinals(values: Iterable[Any]) -> Iterator[int]:
+    """Equal values as equal numbers, counted as they come; not all can be hashed."""
+    distinct: list[Any] = []
+    for value in values:
+        if value not in distinct:
+            distinct.append(value)
+        yield distinct.index(value)
