@@ -56,6 +56,43 @@ def test_without_a_hierarchy_there_are_no_costs_and_who_needs_one_is_refused(blo
             train.train(blobs, tmp_path, method, QUICK)
 
 
+@pytest.mark.parametrize("judge", ["soft_labels", "emd", "hierarchical_cross_entropy"])
+def test_what_the_judge_needs_its_method_needs(blobs, tmp_path, judge):
+    """The hierarchy is part of what the run is, and data without one are refused before there is a folder for it."""
+    judged = settings.resolve("deep_ncm", {"loss": judge}, facts())
+    assert judged.identity("data", 100, "one") != judged.identity("data", 100, "other")
+    alone = settings.resolve("deep_ncm", {}, facts())
+    assert alone.identity("data", 100, "one") == alone.identity("data", 100, "other")
+    assert losses.find("deep_ncm").needs == ()
+    assert losses.load("hierarchical_inference", loss="soft_labels").needs == ("parents", "distances")
+    with pytest.raises(UsageError, match=f"^loss = {judge} needs .*give them a hierarchy with 'topkbench prepare"):
+        train.train(blobs, tmp_path, "deep_ncm", {**QUICK, "loss": judge})
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("stacked", [True, False])
+@pytest.mark.parametrize(
+    ("method", "judge"),
+    [("deep_ncm", "perturbed_topk"), ("fixed_prototypes", None), ("hyperspherical_prototypes", None)],
+)
+def test_runs_of_one_pass_that_draw_are_each_as_alone(families, method, judge, stacked):
+    """Noise of the judge, and draws of the points: each run has those that it has alone."""
+    store = open_store(families)
+    base = {**QUICK, "device": "cpu", "residency": "ram", "precision": "float64", "embedding_dim": 8}
+    chosen = [{**base, **({"loss": judge} if judge else {}), "nloglr": rate} for rate in (2.0, 1.5)]
+    members = [settings.resolve(method, options, train.facts(store)) for options in chosen]
+    together = train.build(store, members, stacked=stacked)
+    together.train(silent)
+    assert len(together.stacks) == (1 if stacked else 2)
+    weights = [view for stack in together.stacks for view in stack.views]
+    for at, member in enumerate(members):
+        alone = train.build(store, [member])
+        alone.train(silent)
+        for own, single in zip(weights[at], alone.stacks[0].head.parameters(), strict=True):
+            torch.testing.assert_close(own, single[0].detach(), rtol=0, atol=1e-9)
+        assert together.runs[at].selection.selected() == alone.runs[0].selection.selected()
+
+
 def test_noise_among_siblings(demo, blobs, tmp_path):
     with pytest.raises(UsageError, match=r"--noise siblings: these data have no class tree; .*prepare --hierarchy"):
         train.train(blobs, tmp_path, "softmax_cross_entropy", {**QUICK, "label_noise": 0.2, "noise": "siblings"})

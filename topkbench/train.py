@@ -262,5 +262,6 @@ def _require_needs(members: Sequence[Settings], problem: Problem) -> None:
     for member in members:
         for need in member.loss.needs:
             if getattr(problem, need) is None:
+                who = member.method if need in type(member.loss).needs else f"loss = {member.config()['loss']}"
                 cure = "give them a hierarchy with 'topkbench prepare --hierarchy FILE'"
-                raise UsageError(f"{member.method} needs {need} of the classes, which these data do not have; {cure}")
+                raise UsageError(f"{who} needs {need} of the classes, which these data do not have; {cure}")

@@ -22,7 +22,7 @@ class Method:
     head: ClassVar[str] = "linear"
     """The head that it wants."""
     needs: ClassVar[tuple[str, ...]] = ()
-    """The fields of `Problem` that it cannot do without."""
+    """The fields of `Problem` that it cannot do without; an instance may have more than its class (`Judged`)."""
     draws_noise: ClassVar[bool] = False
     """Whether it draws from the problem's generator: then each head of a stack has one of its own."""
     choices: ClassVar[dict[str, tuple[str, ...]]] = {}
