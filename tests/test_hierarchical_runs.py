@@ -11,7 +11,7 @@ from topkbench.errors import UsageError
 from topkbench.heads import FeedForward
 from topkbench.problem import Problem
 from topkbench.progress import silent
-from topkbench.store import open_store
+from topkbench.store import create, open_store
 
 QUICK = {"n_epochs": 1, "nloglr": 1.5, "batch_size": 50, "eval_every": 100}
 OWN_HEADS = [name for name in losses.names() if losses.find(name).head != "linear"]
@@ -43,6 +43,47 @@ def test_what_mistakes_cost_is_in_the_record(demo, tmp_path):
     assert set(evaluated["valid_costs"]) == {"error_rate", "average_cost", "mistake_cost"}
     assert evaluated["valid_costs"]["error_rate"] == pytest.approx(1 - evaluated["valid"]["top1"], abs=1e-9)
     json.loads(record.to_json())
+
+
+def test_costs_name_their_hierarchy_and_a_run_with_those_of_another_runs_anew(families, tmp_path):
+    """The same rows three times: in families of five, at distances of a file's own, and without a hierarchy."""
+    known = open_store(families)
+    splits = {name: (split.embeddings, split.labels) for name, split in known.splits.items()}
+    apart = np.abs(np.subtract.outer(np.arange(30), np.arange(30))) / 4
+    paths = {name: tmp_path / name / "families.h5" for name in ("apart", "plain")}
+    for name, distances in (("apart", apart), ("plain", None)):
+        paths[name].parent.mkdir()
+        create(paths[name], splits, distances=distances)
+    notes = []
+
+    def run(data):
+        return train.train(data, tmp_path / "results", "softmax_cross_entropy", QUICK, note=notes.append)
+
+    first, again = run(families), run(families)
+    assert (first.was_done, again.was_done, notes) == (False, True, [])
+    assert first.record.data["hierarchy"] == hierarchy.of(30, parents=known.parents).checksum
+    other = run(paths["apart"])
+    assert (other.was_done, other.record.run_id) == (False, first.record.run_id)
+    assert notes == [f"{other.record.run_id} is done, but without the costs of the hierarchy that the data have now; "
+                     "it runs anew"]  # fmt: skip
+    assert other.record.data["hierarchy"] == hierarchy.of(30, distances=apart.astype(np.float32)).checksum
+    predicted = runs.load_ranks(other.folder)["last_prediction"]
+    paid = apart[np.asarray(known.splits["test"].labels), predicted]
+    assert other.record.selected["last"]["test_costs"]["average_cost"] == pytest.approx(paid.mean())
+    assert run(paths["plain"]).was_done  # what it says of costs is still true of the hierarchy that it names
+    (tmp_path / "results" / "families" / other.record.run_id / "record.json").unlink()
+    assert run(paths["plain"]).record.data["hierarchy"] is None
+    assert not run(families).was_done  # a record without costs
+    assert len(notes) == 2
+
+
+def test_a_run_that_is_known_by_its_hierarchy_is_not_taken_for_one_of_another(families, tmp_path):
+    """Its id says whose costs it has, also where the record is older than the hierarchy's name in it."""
+    folder = train.train(families, tmp_path, "soft_labels", QUICK).folder
+    written = json.loads((folder / "record.json").read_text())
+    del written["data"]["hierarchy"]
+    (folder / "record.json").write_text(json.dumps(written))
+    assert train.train(families, tmp_path, "soft_labels", QUICK).was_done
 
 
 def test_without_a_hierarchy_there_are_no_costs_and_who_needs_one_is_refused(blobs, tmp_path):

@@ -21,7 +21,7 @@ class Loss(Method):
     It reaches at least 60 % top-1 and 84 % top-5 on the demo set.
 
     Attributes:
-        weight: λ ≥ 0; the distances count as they are, in edges of the tree.
+        weight: λ ≥ 0; the distances count as they are, in edges, say.
         mu: μ ≥ 0, which rewards mass on classes nearer than this.
 
     >>> import torch
