@@ -229,6 +229,32 @@ def test_refuses(chosen, message):
         settings.resolve("learnt_prototypes", chosen, facts())
 
 
+def test_the_scale_of_fixed_prototypes():
+    """The classes' distances are 2 and 4 in two families of three; the points' are three times as long."""
+    family = torch.arange(6) // 3
+    distances = (4 - 2 * (family.unsqueeze(-1) == family).int()).fill_diagonal_(0)
+    problem = Problem(distances=distances)
+    points = losses.load("fixed_prototypes", scale=3.0).place(problem, 8)
+    torch.testing.assert_close(torch.cdist(points, points), 3.0 * distances, rtol=0, atol=0.2)
+    unscaled = losses.load("fixed_prototypes").place(problem, 8)
+    torch.testing.assert_close(unscaled / unscaled.norm(), points / points.norm())
+
+
+def test_where_there_is_no_scale_it_makes_no_other_run():
+    def options(**chosen):
+        return settings.resolve("fixed_prototypes", chosen, facts()).identity("data", 100)["options"]
+
+    assert "scale" not in options()
+    assert options() == options(scale="none")
+    assert options(scale=2.0)["scale"] == 2.0
+    for chosen, message in (
+        ({"scale": 0.0}, "scale = 0.0 is not a positive number"),
+        ({"scale": 2.0, "distance": "cosine"}, "scale = 2.0 has no effect beside"),
+    ):
+        with pytest.raises(UsageError, match=message):
+            options(**chosen)
+
+
 def test_aliases_and_idle_options_of_the_judge():
     alias = settings.resolve("deep_ncm", {"loss": "bitonic__non_sparse"}, facts())
     name = settings.resolve("deep_ncm", {"loss": "bitonic"}, facts())

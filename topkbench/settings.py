@@ -210,9 +210,9 @@ def _source(method: str) -> str | None:
 
 
 def _refuse_idle(method: str, idle: tuple[str, ...], values: Mapping[str, Any], origin: Mapping[str, str]) -> None:
-    """An option that the user gave must have an effect."""
+    """An option that the user gave must have an effect, unless it switches something off."""
     for option in idle:
-        if origin[option] == "user":
+        if origin[option] == "user" and values[option] is not None:
             of_the_run = option in training_options.OPTIONS
             shown = given(option, values[option]) if of_the_run else f"{option} = {values[option]}"
             raise UsageError(f"{shown} has no effect beside the other options of {method}; leave it out")
