@@ -220,6 +220,11 @@ def test_a_top_k_loss_judges_prototypes_and_is_recorded_under_them(demo, tmp_pat
         ({"loss": 3}, "loss = 3; it takes a method's name"),
         ({"embedding_dim": 0}, "embedding_dim = 0: it must be at least 1"),
         ({"distance": "manhattan"}, "unknown distance 'manhattan'"),
+        ({"loss": "smooth_topk", "p_k": (0.5, 0.5)}, "--p-k 0.5 0.5: smooth_topk takes one k"),
+        (
+            {"loss": "./mine.py"},
+            r"loss = ./mine.py: a file judges no .*; name a method, or derive the file's Loss from",
+        ),
         ({"huber_delta": 0.5, "distance": "squared"}, "huber_delta = 0.5 goes with the euclidean distance"),
         ({"loss_options": {"m": 8}}, "learnt_prototypes has no option 'loss_options'"),
     ],
@@ -253,6 +258,57 @@ def test_where_there_is_no_scale_it_makes_no_other_run():
     ):
         with pytest.raises(UsageError, match=message):
             options(**chosen)
+
+
+def test_a_file_judges_a_head_of_its_own(families, tmp_path):
+    """As a refused `loss = ./mine.py` says."""
+    mine = tmp_path / "mine.py"
+    mine.write_text(
+        "from dataclasses import dataclass\n"
+        "from topkbench.losses import learnt_prototypes\n"
+        "@dataclass(frozen=True)\n"
+        "class Loss(learnt_prototypes.Loss):\n"
+        "    def __call__(self, logits, target, problem=None):\n"
+        "        return -logits.gather(-1, target.unsqueeze(-1)).squeeze(-1)\n"
+    )
+    record = train.train(families, tmp_path, str(mine), QUICK).record
+    assert record.config["source"]
+    assert record.history[-1]["loss"] < record.history[0]["loss"]
+
+
+@pytest.mark.parametrize(
+    ("method", "chosen", "cure"),
+    [
+        ("hyperspherical_prototypes", {}, "take another method, such as learnt_prototypes"),
+        ("fixed_prototypes", {"guide": "rank"}, "give --set guide=distortion"),
+        ("metric_guided_prototypes", {"guide": "rank"}, "give --set guide=distortion"),
+    ],
+)
+def test_two_classes_have_one_distance_and_no_order(method, chosen, cure):
+    settings.resolve(method, chosen, facts(3))
+    with pytest.raises(UsageError, match=f"{method}: it goes by the order .* 3 classes, and there are 2; {cure}"):
+        settings.resolve(method, chosen, facts(2))
+    if chosen:
+        settings.resolve(method, {}, facts(2))
+
+
+def test_a_guide_without_weight_is_no_option_of_the_run():
+    """Nor does it draw, which would shift the noise of the loss that judges."""
+
+    def identity(**chosen):
+        options = {"guide_weight": 0.0, "loss": "perturbed_topk", **chosen}
+        return settings.resolve("metric_guided_prototypes", options, facts()).identity("data", 100)["options"]
+
+    assert "guide" not in identity()
+    assert "guide" in identity(guide_weight=0.1)
+    with pytest.raises(UsageError, match="guide = rank has no effect beside"):
+        identity(guide="rank")
+    loss = losses.load("metric_guided_prototypes", guide="rank", guide_weight=0.0)
+    generator = torch.Generator().manual_seed(0)
+    before = generator.get_state()
+    points = torch.randn(4, 2, requires_grad=True)
+    assert loss.regulariser(Problem(distances=1 - torch.eye(4), prototypes=points, generator=generator)) == 0
+    assert torch.equal(generator.get_state(), before)
 
 
 def test_aliases_and_idle_options_of_the_judge():

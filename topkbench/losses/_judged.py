@@ -12,7 +12,7 @@ from topkbench.problem import Problem
 
 @dataclass(frozen=True)
 class Judged(Method):
-    """A method whose head's scores any loss over scores may judge.
+    """A method whose head's scores any of topkbench's losses over scores may judge.
 
     Attributes:
         loss: the method that judges them; one with a linear head.

@@ -38,6 +38,13 @@ class Method:
         """Options that have no effect beside the values of the others."""
         return ()
 
+    def check_classes(self, classes: int) -> None:
+        """Refuse so few classes that the method has no meaning.
+
+        Raises:
+            ValueError: they are too few.
+        """
+
     def head_options(self) -> dict[str, Any]:
         """What its head takes of the options."""
         return {}

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 from torch import Tensor
 
 from topkbench.losses._method import Method
-from topkbench.losses._prototypes import placing, require_dimensions
+from topkbench.losses._prototypes import placing, require_an_order, require_dimensions
 from topkbench.ops import prototypes
 from topkbench.ops.placement import placed
 from topkbench.ops.scores import check_scores, finite
@@ -43,6 +43,10 @@ class Loss(Method):
 
     def __post_init__(self) -> None:
         require_dimensions(self.embedding_dim)
+
+    def check_classes(self, classes: int) -> None:
+        """An order takes three classes."""
+        require_an_order(classes, "take another method, such as learnt_prototypes")
 
     def head_options(self) -> dict[str, Any]:
         """The space, and where its prototypes are."""
