@@ -9,6 +9,7 @@ import torch
 from topkbench import heads, hierarchy, losses, runs, settings, train
 from topkbench.errors import UsageError
 from topkbench.heads import FeedForward
+from topkbench.ops import prototypes
 from topkbench.problem import Problem
 from topkbench.progress import silent
 from topkbench.store import create, open_store
@@ -241,8 +242,9 @@ def test_the_scale_of_fixed_prototypes():
     problem = Problem(distances=distances)
     points = losses.load("fixed_prototypes", scale=3.0).place(problem, 8)
     torch.testing.assert_close(torch.cdist(points, points), 3.0 * distances, rtol=0, atol=0.2)
-    unscaled = losses.load("fixed_prototypes").place(problem, 8)
-    torch.testing.assert_close(unscaled / unscaled.norm(), points / points.norm())
+    ranked = losses.load("fixed_prototypes", scale=3.0, guide="rank").place(problem, 8)
+    at_scale = prototypes.distortion(ranked / 3, distances, scale_free=False)
+    torch.testing.assert_close(at_scale, prototypes.distortion(ranked, distances))
 
 
 def test_where_there_is_no_scale_it_makes_no_other_run():
