@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from topkbench import heads, hierarchy, losses, runs, settings, train
+from topkbench import evaluation, heads, hierarchy, losses, runs, settings, train
 from topkbench.errors import UsageError
 from topkbench.heads import FeedForward
 from topkbench.ops import prototypes
@@ -85,6 +85,18 @@ def test_a_run_that_is_known_by_its_hierarchy_is_not_taken_for_one_of_another(fa
     del written["data"]["hierarchy"]
     (folder / "record.json").write_text(json.dumps(written))
     assert train.train(families, tmp_path, "soft_labels", QUICK).was_done
+
+
+def test_scores_that_tie_are_mistakes_and_cost_as_such():
+    """Of three rows the first is right, the second ties with class 2, and of the third all scores are equal."""
+    distances = torch.tensor([[0, 2, 4], [2, 0, 3], [4, 3, 0]])
+    scores = torch.tensor([[[5.0, 0.0, 0.0], [0.0, 5.0, 5.0], [1.0, 1.0, 1.0]]])
+    (found,) = evaluation.measure(iter([(scores, torch.tensor([0, 1, 0]))]), distances)
+    assert found.accuracies["top1"] == 1 / 3
+    assert found.costs["error_rate"] == 2 / 3
+    assert found.predictions.tolist() == [0, 2, 1]
+    assert found.costs["average_cost"] == 5 / 3
+    assert found.costs["mistake_cost"] == 5 / 2
 
 
 def test_without_a_hierarchy_there_are_no_costs_and_who_needs_one_is_refused(blobs, tmp_path):
