@@ -342,11 +342,31 @@ def test_class_means_are_those_of_the_rows_seen():
     head = heads.build("class_means", lambda dim: embedding, 5, Problem(), generator, {"embedding_dim": 4})
     x, y = torch.randn(40, 6, generator=generator), torch.arange(40) % 4
     for rows in torch.arange(40).split(7):
-        head.update(x[rows], y[rows])
+        head(x[rows])
+        head.update(y[rows])
     embedded = embedding(x).detach()
     for label in range(4):
         torch.testing.assert_close(head.mean_HCE[:, label], embedded[:, y == label].mean(1))
     assert (head.mean_HCE[:, 4] == 0).all()  # a class without rows
+
+
+def test_class_means_take_rows_as_they_were_embedded_for_their_scores():
+    """Once, with the dropout of the scores, before the step; what is embedded for an evaluation is not taken."""
+    generator = torch.Generator().manual_seed(0)
+    embedding = FeedForward(2, [6, 4], generator, dropout=torch.Generator().manual_seed(1))
+    head = heads.build("class_means", lambda dim: embedding, 3, Problem(), generator, {"embedding_dim": 4})
+    x, y = torch.randn(9, 6, generator=generator), torch.arange(9) % 3
+    seen = []
+    embedding.register_forward_hook(lambda module, inputs, output: seen.append(output.detach().clone()))
+    head(x)
+    head.eval()
+    head(torch.zeros(5, 6))
+    head.train()
+    torch.nn.init.zeros_(embedding.layers[-1].weight)  # a step
+    head.update(y)
+    assert len(seen) == 2
+    for label in range(3):
+        torch.testing.assert_close(head.mean_HCE[:, label], seen[0][:, y == label].mean(1))
 
 
 def test_marginals_of_a_tree_sum_to_one_and_fixed_prototypes_stay():

@@ -282,7 +282,10 @@ def test_imagenet_21k_p_fits():
 def test_the_demo():
     with np.load(DEMO) as demo:
         ids = demo["class_ids"].astype(str).tolist()
-    assert hierarchy.of(826, ids).figures["classes_above_others"] == 283
+    found = hierarchy.of(826, ids)
+    assert found.figures["classes_above_others"] == 283
+    own = [found.names[label] == found.names[found.parents[label]] for label in range(826)]
+    assert sum(own) == 274  # leaves of their own; the other 9 are above others by parents that the tree does not keep
 
 
 def test_wordnet_classes_of_several_data_sets_are_known_together():
