@@ -39,6 +39,18 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def blobs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """30 classes of 40 + 10 rows in 16 dimensions: trains in a moment."""
+    return store.create(tmp_path_factory.mktemp("data") / "blobs.h5", _blobs()).path
+
+
+@pytest.fixture(scope="session")
+def families(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same rows; the classes are in families of five."""
+    parents = [(str(label), f"family {label // 5}") for label in range(30)]
+    parents += [(f"family {number}", "all") for number in range(6)]
+    return store.create(tmp_path_factory.mktemp("data") / "families.h5", _blobs(), parents=parents).path
+
+
+def _blobs() -> dict[str, tuple[np.ndarray, np.ndarray]]:
     rng = np.random.default_rng(0)
     centres = rng.normal(size=(30, 16)).astype(np.float32)
 
@@ -46,6 +58,4 @@ def blobs(tmp_path_factory: pytest.TempPathFactory) -> Path:
         labels = np.arange(30 * rows) % 30
         return centres[labels] + rng.normal(size=(len(labels), 16), scale=0.7).astype(np.float32), labels
 
-    path = tmp_path_factory.mktemp("data") / "blobs.h5"
-    store.create(path, {"train": split(40), "test": split(10)})
-    return path
+    return {"train": split(40), "test": split(10)}

@@ -231,6 +231,16 @@ def test_serves_after_inference_mode(method):
     assert loss_and_gradient(losses.load(method), logits, target, problem)[1].isfinite().all()
 
 
+@pytest.mark.parametrize("beta", [1e38, 1e300])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_soft_labels_as_hard_as_can_be_are_the_cross_entropy(beta, dtype):
+    logits, target = sample(8, dtype=dtype)
+    values, gradient = loss_and_gradient(losses.load("soft_labels", beta=beta), logits, target)
+    expected, expected_gradient = loss_and_gradient(losses.load("softmax_cross_entropy"), logits, target)
+    torch.testing.assert_close(values, expected)
+    torch.testing.assert_close(gradient, expected_gradient)
+
+
 def test_classes_without_distances_between_them_are_one_label():
     """All distances 0: the label is uniform."""
     logits, target = sample(3)

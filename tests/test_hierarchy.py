@@ -3,6 +3,7 @@
 import gzip
 import json
 import os
+import re
 import time
 import tracemalloc
 from collections import Counter, deque
@@ -281,7 +282,10 @@ def test_imagenet_21k_p_fits():
 def test_the_demo():
     with np.load(DEMO) as demo:
         ids = demo["class_ids"].astype(str).tolist()
-    assert hierarchy.of(826, ids).figures["classes_above_others"] == 283
+    found = hierarchy.of(826, ids)
+    assert found.figures["classes_above_others"] == 283
+    own = [found.names[label] == found.names[found.parents[label]] for label in range(826)]
+    assert sum(own) == 274  # leaves of their own; the other 9 are above others by parents that the tree does not keep
 
 
 def test_wordnet_classes_of_several_data_sets_are_known_together():
@@ -430,6 +434,13 @@ def test_classes_go_by_label(tmp_path, ids, names):
         ("", r"tree names no parent at all"),
         ('{"p": {"q": "s"}}', r"tree, entry 'p': its parent is \{'q': 's'\}; give a name or a list of names"),
         ('{"p": 1.5}', r"tree, entry 'p': its parent is 1.5"),
+        (
+            '{"p": "a", "q": "a", "p": "b"}',
+            r"tree, entry 'p': it is there 2 times; give one with a list of its parents",
+        ),
+        ('{"p": "a\\u0000"}', r"tree, entry 'p': a NUL character in 'p' or a parent of it; take it out"),
+        ("p,a\n\nq,a\0b\ns,a\n", r"tree, line 3: a NUL character in 'q' or a parent of it; take it out"),
+        ("p,a\nq\0,a\ns,a\n", r"tree, line 2: a NUL character in 'q\\x00' or a parent of it"),
         ('{"p": "a",\n "q" "a"}', r"tree is no JSON: .*line 2 column 6.*; write \{child: parent\}"),
         ("{" * 100_000, r"tree is no JSON"),
         (b"p,\xff\n", r"tree is not UTF-8 text; give a line"),
@@ -443,6 +454,12 @@ def test_parents_files_that_are_wrong(tmp_path, text, message):
     with pytest.raises(DataError, match=message) as caught:
         hierarchy.load(str(tmp_path / "tree"), 3, ["p", "q", "s"])
     assert "\n" not in str(caught.value)
+
+
+def test_classes_that_are_called_the_same_are_said_to_be(tmp_path):
+    (tmp_path / "tree.csv").write_text("crane,a\ndog,a\na,r\n")
+    with pytest.raises(DataError, match=r"first is '0' .label 0.*; several classes are called 'crane', which does not"):
+        hierarchy.load(str(tmp_path / "tree.csv"), 3, None, ["crane", "crane", "dog"])
 
 
 def test_the_line_of_a_circle_is_one_of_it(tmp_path):
@@ -503,40 +520,74 @@ def test_distances_of_whole_numbers_and_rounded_ones(tmp_path):
     np.testing.assert_allclose(hierarchy.load(str(tmp_path / "d.npy"), 4).distances, rounded, atol=1e-6)
 
 
-@pytest.mark.parametrize("form", ["npy", "csv"])
+@pytest.mark.parametrize("form", ["npy", "csv", "tsv", "gz"])
 @pytest.mark.parametrize(
     ("row", "column", "value", "message"),
     [
-        (1, 2, -4.0, "a negative distance in row 1, column 2 .from 0.: -4.0; correct the file"),
-        (2, 1, np.nan, "not a finite distance in row 2, column 1 .from 0.: nan"),
-        (0, 3, np.inf, "not a finite distance in row 0, column 3 .from 0.: inf"),
-        (3, 0, 1e60, "not a finite distance in row 3, column 0 .from 0.: inf"),
-        (2, 2, 0.5, "a class must be at distance 0 from itself in row 2, column 2 .from 0.: 0.5"),
-        (3, 1, 2.0, "not symmetric, its mirror image differs in row 1, column 3 .from 0.: 3.0"),
+        (1, 2, -4.0, "{1,2}: -4.0 is a negative distance; correct the file"),
+        (2, 1, np.nan, "{2,1}: nan is not a finite distance; correct the file"),
+        (0, 3, np.inf, "{0,3}: inf is not a finite distance; correct the file"),
+        (3, 0, 1e60, "{3,0}: inf is not a finite distance; correct the file"),
+        (2, 2, 0.5, "{2,2}: 0.5 is not 0, the distance of a class from itself; correct the file"),
+        (3, 1, 2.0, "{1,3}: 3.0, but 2.0 in {3,1}; a distance is the same both ways; correct the file"),
     ],
 )
 def test_distances_that_are_none(tmp_path, monkeypatch, form, row, column, value, message):
+    """An array's rows and columns count from 0, a text's lines and columns from 1."""
+
+    def place(found: re.Match[str]) -> str:
+        at = [int(found[1]), int(found[2])]
+        return "row {}, column {} (from 0)".format(*at) if form == "npy" else f"line {at[0] + 1}, column {at[1] + 1}"
+
     monkeypatch.setattr(_distances, "_ROWS", 3)
     wrong = DISTANCES.copy()
     wrong[row, column] = value
     save(tmp_path / "d", form, wrong)
-    with pytest.raises(DataError, match=f"d: {message}"):
+    with pytest.raises(DataError) as caught:
         hierarchy.load(str(tmp_path / "d"), 4)
+    assert str(caught.value) == f"{tmp_path / 'd'}, " + re.sub(r"\{(\d),(\d)\}", place, message)
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("0,1,2\n1,0,x\n2,1,0\n", "could not convert string 'x' to float32 at row 1, column 3"),
-        ("0,1,2\n1,0\n2,1,0\n", "columns changed from 3 to 2 at row 2"),
-        ("0,1,2\n1,0,1\n", "distances are 2 × 3, but there are 3 classes"),
-        ("0,1,2\n1,0,1\n2,1,0\n0,1,2\n0,1,2\n", "distances are 4 × 3, but there are 3 classes"),
+        ("0,1,2\n1,0,x\n2,1,0\n", "d, line 2, column 3: 'x' is no number; a distance file has 3 lines of as many"),
+        ("0,1,2\n\n1,0,1\n2,1,\n", "d, line 4, column 3: '' is no number"),
+        (
+            "0,1,2\n1,0\n2,1,0\n",
+            "d, line 2: 2 numbers, but there are 3 classes; a distance file has 3 lines of as many",
+        ),
+        ("0,1,2\n\r\n1,0,1\n2,5,0\n", "d, line 3, column 3: 1.0, but 5.0 in line 4, column 2; a distance is the same"),
+        ("0,1,2\n1,0,1\n", "d: distances are 2 × 3, but there are 3 classes"),
+        ("0,1,2\n1,0,1\n2,1,0\n0,1,2\n0,1,2\n", "d, line 4: more rows than the 3 classes; take it out"),
+        ("0,1,2,3\n1,0,1,2\n2,1,0,1\n3,2,1,0\n", "d, line 1: 4 numbers, but there are 3 classes"),
+        ("0,1\n1,0\n", "d, line 1: 2 numbers, but there are 3 classes"),
+        (
+            "p,q,s\n0,1,2\n1,0,1\n2,1,0\n",
+            "d, line 1: a header; distances have none, but are in the order of the labels",
+        ),
     ],
 )
 def test_distance_texts_that_are_wrong(tmp_path, text, message):
-    (tmp_path / "d.csv").write_text(text)
-    with pytest.raises(DataError, match=message):
-        hierarchy.load(str(tmp_path / "d.csv"), 3)
+    (tmp_path / "d").write_text(text, newline="")
+    with pytest.raises(DataError) as caught:
+        hierarchy.load(str(tmp_path / "d"), 3)
+    assert f"{tmp_path}/{message}" in str(caught.value)
+
+
+def test_numbers_that_are_labels_are_parents(tmp_path):
+    """The second of two classes belongs to the first, and their line looks like two distances."""
+    (tmp_path / "tree.csv").write_text("0,2\n1,0\n")
+    assert hierarchy.load(str(tmp_path / "tree.csv"), 3).parents == [("0", "2"), ("1", "0")]
+    (tmp_path / "zeros.csv").write_text("0,0,0\n0,0,0\n0,0,0\n")
+    assert hierarchy.load(str(tmp_path / "zeros.csv"), 3).distances.tolist() == [[0.0] * 3] * 3
+
+
+def test_a_gzipped_array_is_named_for_what_it_is(tmp_path):
+    save(tmp_path / "d.npy", "npy", DISTANCES)
+    (tmp_path / "d.npy.gz").write_bytes(gzip.compress((tmp_path / "d.npy").read_bytes()))
+    with pytest.raises(DataError, match=r"d\.npy\.gz is a gzipped \.npy, which cannot be mapped to memory; unpack it"):
+        hierarchy.load(str(tmp_path / "d.npy.gz"), 4)
 
 
 def test_arrays_that_are_no_distances(tmp_path):
@@ -544,6 +595,7 @@ def test_arrays_that_are_no_distances(tmp_path):
     for array, message in [
         (np.zeros((3, 4)), "distances are 3 × 4, but there are 3 classes"),
         (np.zeros(3), "distances are 3, but"),
+        (np.zeros(()), "distances are a single number, but there are 3 classes"),
         (np.zeros((3, 3), complex), "complex128, not numbers"),
         (np.zeros((3, 3), "U2"), "not numbers"),
     ]:

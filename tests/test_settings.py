@@ -127,6 +127,7 @@ def test_data_with_their_own_validation():
         ("./bitonic.py", {}, "difftopk/table5-resnext", "leave out --preset or ./bitonic.py"),
         ("neuralsort", {}, "difftopk/table5-resnext", "has no method 'neuralsort'; it has bitonic, splitter_selection"),
         ("neuralsort", {}, "difftopk/tables2+3-1k", "leaves p_k open: choose with --p-k, one of: 1 0 0 0 0, 0 0 0 0 1"),
+        ("fixed_prototypes", {}, "mgp/table", "leaves guide open: choose with --set guide=…, one of: distortion, rank"),
         ("smooth_topk", {"p_k": (0.5, 0.5)}, None, "--p-k 0.5 0.5: smooth_topk takes one k; --p-k 0 0 0 0 1 means"),
         ("smooth_topk", {"p_k": (0, 1.0, 0)}, None, "--p-k 0 1 0: smooth_topk takes one k"),
         ("smooth_topk", {"p_k": (0, 1.0), "k": 3}, None, "--p-k 0 1 means k = 2, but k = 3 is given too"),

@@ -36,7 +36,7 @@ def _block(scores_HBC: Tensor, y_B: Tensor, distances_CC: Tensor | None, whole: 
     """Everything that is known of each row of a block, [H, B] each."""
     found = {"rank": metrics.ranks(scores_HBC, y_B).int()}
     if whole or distances_CC is not None:
-        found["prediction"] = metrics.predictions(scores_HBC).int()
+        found["prediction"] = metrics.predictions(scores_HBC, y_B).int()
     if distances_CC is not None:
         found["label"] = y_B.expand(len(scores_HBC), -1)
         best = metrics.best_costs(distances_CC, scores_HBC, y_B, BEST_OF) if whole else ()
@@ -55,7 +55,7 @@ def _measured(rows: Mapping[str, Tensor], distances_CC: Tensor | None, whole: bo
 def _costs(rows: Mapping[str, Tensor], distances_CC: Tensor) -> dict[str, float | None]:
     """Means over the rows; what a mistake costs is unknown where there is none."""
     which = (distances_CC, rows["prediction"], rows["label"])
-    error_rate = float((rows["prediction"] != rows["label"]).double().mean())
+    error_rate = float((rows["rank"] > 1).double().mean())
     best = {name: float(column_N.double().mean()) for name, column_N in rows.items() if name.startswith("best_cost")}
     return {
         "error_rate": error_rate,

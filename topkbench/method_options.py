@@ -24,10 +24,31 @@ def known(method: str, given: Mapping[str, Any]) -> dict[str, Any]:
     own = losses.options(method)
     if losses.JUDGED not in own:
         return own
-    judge = given.get("loss", own["loss"])
-    if not isinstance(judge, str):
-        raise UsageError(f"{method}: loss = {judge!r}; it takes a method's name")
-    return {option: value for option, value in own.items() if option != losses.JUDGED} | losses.options(judge)
+    judged = {option: value for option, value in own.items() if option != losses.JUDGED}
+    return judged | losses.options(judge(method, given))
+
+
+def judge(method: str, given: Mapping[str, Any]) -> str:
+    """The method whose loss judges a method's scores: itself, or that which its option `loss` names.
+
+    Args:
+        method: name, alias or file.
+        given: the options chosen so far.
+
+    Raises:
+        UsageError: there is no such method; or `loss` names a file, whose text no record would hold.
+    """
+    own = losses.options(method)
+    if losses.JUDGED not in own:
+        return losses.canonical(method)
+    named = given.get("loss", own["loss"])
+    if not isinstance(named, str):
+        raise UsageError(f"{method}: loss = {named!r}; it takes a method's name")
+    if losses.is_file(named):
+        name = losses.canonical(method)
+        cure = f"name a method, or derive the file's Loss from topkbench.losses.{name}'s and give it to --method"
+        raise UsageError(f"{name}: loss = {named}: a file judges no other method's scores; {cure}")
+    return losses.canonical(named)
 
 
 def check_types(method: str, values: Mapping[str, Any]) -> None:
@@ -64,6 +85,11 @@ def build(method: str, values: Mapping[str, Any]) -> Method:
 
 def with_k(method: str, own: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
     """The options, with k in place of the p_k that says it, where the method takes k and no p_k.
+
+    Args:
+        method: that which takes them, a judge for itself.
+        own: the options that there are.
+        options: those given.
 
     Raises:
         UsageError: the p_k asks for more than one k, or for another one than `k` does.

@@ -36,13 +36,30 @@ def ranks(scores_HBC: Tensor, target_B: Tensor) -> Tensor:
     return torch.where(own.squeeze(-1).isnan(), scores_HBC.shape[-1], counted)
 
 
-def predictions(scores_HBC: Tensor) -> Tensor:
-    """The first of the classes with the highest score, [..., B] int64; NaN counts as lowest.
+def predictions(scores_HBC: Tensor, target_B: Tensor) -> Tensor:
+    """The class with the highest score: the true one where its rank is 1, so that every other rank is a mistake.
 
-    >>> predictions(torch.tensor([[0.1, 0.7, 0.7, float("nan")]]))
-    tensor([1])
+    Of several others with the highest score it is the first; NaN counts as lowest.
+
+    Args:
+        scores_HBC: as of `ranks`.
+        target_B: likewise.
+
+    Returns:
+        [..., B] int64, in 0..C−1.
+
+    >>> predictions(torch.tensor([[0.1, 0.7, 0.7, float("nan")]] * 2), torch.tensor([1, 2]))
+    tensor([2, 1])
     """
-    return scores_HBC.nan_to_num(nan=float("-inf"), posinf=float("inf"), neginf=float("-inf")).argmax(-1)
+    label_HB = target_B.long().expand(scores_HBC.shape[:-1])
+    return torch.where(ranks(scores_HBC, target_B) == 1, label_HB, _others(scores_HBC, target_B).argmax(-1))
+
+
+def _others(scores_HBC: Tensor, target_B: Tensor) -> Tensor:
+    """The scores with the true class below all others, the NaN of which are as low as −∞."""
+    lowest = torch.finfo(scores_HBC.dtype).min
+    target_HB1 = target_B.long().expand(scores_HBC.shape[:-1]).unsqueeze(-1)
+    return scores_HBC.nan_to_num(nan=lowest, posinf=-lowest, neginf=lowest).scatter(-1, target_HB1, -torch.inf)
 
 
 def top_k(ranks_B: Tensor, ks: Sequence[int] = KS) -> Mapping[str, float]:
@@ -82,12 +99,12 @@ def average_cost(distances_CC: Tensor, prediction_B: Tensor, target_B: Tensor) -
         target_B: Likewise.
 
     Returns:
-        [...].
+        [...] float64, whose sum over many rows keeps its digits.
 
     >>> average_cost(torch.tensor([[0, 2, 4], [2, 0, 4], [4, 4, 0]]), torch.tensor([0, 1]), torch.tensor([0, 2]))
-    tensor(2.)
+    tensor(2., dtype=torch.float64)
     """
-    return costs(distances_CC, prediction_B, target_B).mean(-1)
+    return costs(distances_CC, prediction_B, target_B).double().mean(-1)
 
 
 def mistake_cost(distances_CC: Tensor, prediction_B: Tensor, target_B: Tensor) -> Tensor:
@@ -99,12 +116,12 @@ def mistake_cost(distances_CC: Tensor, prediction_B: Tensor, target_B: Tensor) -
         target_B: Likewise.
 
     Returns:
-        [...].
+        [...] float64.
 
     >>> mistake_cost(torch.tensor([[0, 2, 4], [2, 0, 4], [4, 4, 0]]), torch.tensor([0, 1]), torch.tensor([0, 2]))
-    tensor(4.)
+    tensor(4., dtype=torch.float64)
     """
-    cost_B = costs(distances_CC, prediction_B, target_B)
+    cost_B = costs(distances_CC, prediction_B, target_B).double()
     return cost_B.sum(-1) / (prediction_B != target_B).sum(-1)  # what is right costs nothing
 
 
@@ -127,9 +144,7 @@ def best_costs(distances_CC: Tensor, scores_HBC: Tensor, target_B: Tensor, ks: S
     >>> best_costs(torch.tensor([[0, 2, 4], [2, 0, 4], [4, 4, 0]]), scores, torch.tensor([0]), ks=(1, 2, 3))
     [tensor([2.]), tensor([2.]), tensor([0.])]
     """
-    rank_HB, lowest = ranks(scores_HBC, target_B), torch.finfo(scores_HBC.dtype).min
-    target_HB1 = target_B.long().expand(scores_HBC.shape[:-1]).unsqueeze(-1)
-    others_HBC = scores_HBC.nan_to_num(nan=lowest, posinf=-lowest, neginf=lowest).scatter(-1, target_HB1, -torch.inf)
-    highest = others_HBC.topk(min(max(ks), scores_HBC.shape[-1])).indices
-    nearest = costs(distances_CC, highest, target_HB1).cummin(-1).values
+    rank_HB = ranks(scores_HBC, target_B)
+    highest = _others(scores_HBC, target_B).topk(min(max(ks), scores_HBC.shape[-1])).indices
+    nearest = costs(distances_CC, highest, target_B.long().unsqueeze(-1)).cummin(-1).values
     return [nearest[..., min(k, nearest.shape[-1]) - 1].masked_fill(rank_HB <= k, 0) for k in ks]

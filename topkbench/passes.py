@@ -24,12 +24,14 @@ class Pass:
 
     Args:
         lanes: of the same data, protocol and head: stacks of one seed each.
+        hierarchy: checksum of the classes' hierarchy, with which costs are measured; None where there is none.
 
     Raises:
         ValueError: they do not take the same number of steps.
     """
 
-    def __init__(self, lanes: Sequence[Sequence[Stack]]) -> None:
+    def __init__(self, lanes: Sequence[Sequence[Stack]], hierarchy: str | None = None) -> None:
+        self.hierarchy = hierarchy
         self.stacks = [stack for lane in lanes for stack in lane]
         self._lanes = lanes
         self._shared = self.stacks[0].protocol

@@ -12,7 +12,7 @@ class Problem:
     """Facts that the data and the head supply; each may be missing, and a method names the ones it `needs`.
 
     Attributes:
-        distances: [C, C], how far apart two classes are, in edges of the class tree.
+        distances: [C, C], how far apart two classes are, in edges of the hierarchy, or as a file says.
         parents: [nodes], the parent of each node of the class tree; the root is its own.
         prototypes: [C, E], this step's class prototypes.
         generator: the source of a method's own noise, apart from the run's stream.

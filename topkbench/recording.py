@@ -96,7 +96,7 @@ class Recorder:
             seconds=round(time.monotonic() - self._clock, 3),
             config=member.settings.config(),
             origin=member.settings.origin,
-            data=_describe(self._store, self._splits[at]),
+            data=_describe(self._store, self._splits[at], self._pass),
             environment={**environment(device), "heads": len(self._members), "cuda_graph": self._was_captured},
             history=run.history,
             selected=run.selection.selected() if is_done else {},
@@ -106,7 +106,7 @@ class Recorder:
         return Outcome(record, folder, was_done=False)
 
 
-def _describe(store: Store, splits: Splits | None) -> dict[str, Any]:
+def _describe(store: Store, splits: Splits | None, together: Pass | None) -> dict[str, Any]:
     sizes = {f"n_{role}": len(getattr(splits, role)) if splits else None for role in ("train", "valid", "test")}
     return {
         "name": store.name,
@@ -114,6 +114,7 @@ def _describe(store: Store, splits: Splits | None) -> dict[str, Any]:
         **sizes,
         "n_classes": store.n_classes,
         "dim": store.dim,
+        "hierarchy": together.hierarchy if together else None,
     }
 
 

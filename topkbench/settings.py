@@ -132,9 +132,10 @@ def resolve_line(
         UsageError: as `resolve`.
     """
     name, own = losses.canonical(method), method_options.known(method, {**line, **chosen})
+    judge = method_options.judge(method, {**line, **chosen})
     line, chosen = (
-        method_options.with_k(name, own, line),
-        losses.with_alias_options(method, method_options.with_k(name, own, chosen)),
+        method_options.with_k(judge, own, line),
+        losses.with_alias_options(method, method_options.with_k(judge, own, chosen)),
     )
     _refuse_unknown(name, {**line, **chosen}, own)
     if (head := losses.find(method).head) not in heads.NAMES:
@@ -150,6 +151,7 @@ def resolve_line(
     method_options.check_types(method, {option: values[option] for option in own})
     _fit(values, origin, facts)
     loss = method_options.build(method, {option: values[option] for option in own})
+    _check_classes(name, loss, facts["n_classes"])
     run = Protocol(**{option: values[option] for option in training_options.OPTIONS})
     _refuse_idle(name, (*loss.idle(), *run.idle()), values, origin)
     return Settings(name, loss, run, origin, _source(method))
@@ -209,10 +211,17 @@ def _source(method: str) -> str | None:
     return hashlib.sha256(Path(method).read_bytes()).hexdigest()[:12]
 
 
+def _check_classes(method: str, loss: Method, classes: int) -> None:
+    try:
+        loss.check_classes(classes)
+    except ValueError as error:
+        raise UsageError(f"{method}: {error}") from error
+
+
 def _refuse_idle(method: str, idle: tuple[str, ...], values: Mapping[str, Any], origin: Mapping[str, str]) -> None:
-    """An option that the user gave must have an effect."""
+    """An option that the user gave must have an effect, unless it switches something off."""
     for option in idle:
-        if origin[option] == "user":
+        if origin[option] == "user" and values[option] is not None:
             of_the_run = option in training_options.OPTIONS
             shown = given(option, values[option]) if of_the_run else f"{option} = {values[option]}"
             raise UsageError(f"{shown} has no effect beside the other options of {method}; leave it out")
@@ -226,7 +235,7 @@ def _with_preset(method: str | None, chosen: Mapping[str, Any], preset: str) -> 
         method = losses.canonical(method)
     # A fraction says how many rows of each class; the preset need not.
     closed = {"train_per_class": None} if "train_fraction" in chosen else {}
-    line = presets.one_line(preset, method, {**closed, **chosen})
+    line = presets.one_line(preset, method, {**closed, **chosen}, training_options.how)
     named = line.pop("method")
     return named, line
 

@@ -129,7 +129,7 @@ class Stack:
         losses_H.sum().backward()  # type: ignore[no-untyped-call]
         self.views.hand_over_gradients()
         self._optimizer.step(rate_factor)
-        self.head.update(x_BD, y_B)
+        self.head.update(y_B)
         self._loss_sum_H += losses_H.detach()
         self._steps_summed += 1
 

@@ -1,6 +1,6 @@
 """The only composer: a data set and settings of runs in, their records out."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
@@ -25,6 +25,8 @@ from topkbench.training_options import Protocol
 
 Held = dict[tuple[str, str, str], Embeddings]
 """Embeddings that are in memory already, by split, residency and device."""
+Note = Callable[[str], None]
+"""Says something to whoever looks on."""
 
 
 def train(
@@ -36,8 +38,12 @@ def train(
     preset: str | None = None,
     force: bool = False,
     progress: Progress = silent,
+    note: Note = lambda _: None,
 ) -> Outcome:
     """Train one run and save its record; a run that is done already is only looked up.
+
+    One whose costs are not those of the hierarchy that the data have now runs anew: what the k best classes were, which
+    the best costs depend on, is not stored.
 
     Args:
         data: a prepared file.
@@ -47,6 +53,7 @@ def train(
         preset: NAME/SECTION.
         force: run it anew though it is done.
         progress: shows the steps.
+        note: is told why a run that is done runs anew.
 
     Raises:
         UsageError: an option does not exist or does not fit the method or the data.
@@ -58,11 +65,18 @@ def train(
     planned = plan(store, settings.resolve(method, chosen, facts(store), preset))
     done = runs.find(results, store.name, planned.run_id)
     if done and done.status == "done" and not force:
-        return Outcome(done, runs.folder(results, store.name, planned.run_id), was_done=True)
+        if _has_costs_of(hierarchy_of(store), done, planned.settings):
+            return Outcome(done, runs.folder(results, store.name, planned.run_id), was_done=True)
+        note(f"{planned.run_id} is done, but without the costs of the hierarchy that the data have now; it runs anew")
     (outcome,) = train_pass(store, results, [planned], progress=progress)
     if outcome.record.error:
         raise RunError(f"{planned.run_id} {outcome.record.error}")
     return outcome
+
+
+def _has_costs_of(known: Hierarchy | None, done: runs.Record, resolved: Settings) -> bool:
+    """Whether a record's costs were measured with this hierarchy; where there is none, whatever it holds stays true."""
+    return known is None or resolved.needs_hierarchy or done.data.get("hierarchy") == known.checksum
 
 
 def plan(store: Store, resolved: Settings) -> Planned:
@@ -152,7 +166,8 @@ def build(store: Store, members: Sequence[Settings], held: Held | None = None, *
     embeddings = _held(store, shared, {} if held is None else held)
     stacked = shared.device == "cuda" if stacked is None else stacked
     by_seed = groupby(members, key=lambda member: member.protocol.seed)
-    return Pass([_lane(store, list(of_one_seed), known, embeddings, stacked) for _, of_one_seed in by_seed])
+    lanes = [_lane(store, list(of_one_seed), known, embeddings, stacked) for _, of_one_seed in by_seed]
+    return Pass(lanes, known.checksum if known else None)
 
 
 def stack_key(member: Settings) -> tuple[Any, ...]:
@@ -262,5 +277,6 @@ def _require_needs(members: Sequence[Settings], problem: Problem) -> None:
     for member in members:
         for need in member.loss.needs:
             if getattr(problem, need) is None:
+                who = member.method if need in type(member.loss).needs else f"loss = {member.config()['loss']}"
                 cure = "give them a hierarchy with 'topkbench prepare --hierarchy FILE'"
-                raise UsageError(f"{member.method} needs {need} of the classes, which these data do not have; {cure}")
+                raise UsageError(f"{who} needs {need} of the classes, which these data do not have; {cure}")

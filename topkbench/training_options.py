@@ -121,6 +121,15 @@ def flag(option: str) -> str:
     return "--" + option.replace("_", "-")
 
 
+def how(option: str) -> str:
+    """How an option, of a run or of a method, is chosen on the command line.
+
+    >>> how("batch_size"), how("m"), how("guide")
+    ('--batch-size', '--m', '--set guide=…')
+    """
+    return flag(option) if option in {*OPTIONS, *FLAGS_OF_METHODS} else f"--set {option}=…"
+
+
 def given(option: str, value: object) -> str:
     """A flag and its value as they are given on the command line.
 
@@ -140,6 +149,10 @@ def shown(value: object) -> str:
 
 
 OPTIONS = tuple(field.name for field in fields(Protocol))
+FLAGS_OF_METHODS = (
+    "method", "p_k", "m", "inverse_temperature", "distribution", "art_lambda", "top1_mode", "embedding_dim",
+)  # fmt: skip
+"""The method, and its options that have flags; the others go by `--set`."""
 _CHOICES = {
     "optimizer": optimizer.NAMES,
     "noise": NOISES,

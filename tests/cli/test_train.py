@@ -1,5 +1,6 @@
 """`topkbench train`, from the command line to the record."""
 
+import inspect
 import json
 import random
 import signal
@@ -11,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import ENVIRONMENT, START
-from topkbench import runs
+from topkbench import runs, training_options
+from topkbench.cli import train
 
 QUICK = ("--n-epochs", "2", "--nloglr", "2", "--batch-size", "50")
 
@@ -57,6 +59,12 @@ def test_every_option_reaches_the_record(topkbench, blobs):
         "noise": "block", "noise_block": 3, "train_per_class": 9, "train_fraction": None,
         "cuda_graph": "auto",
     }  # fmt: skip
+
+
+def test_the_flags_of_methods_are_known():
+    """Messages say of every other option that it goes by --set."""
+    flags = set(inspect.signature(train.train).parameters) - {*training_options.OPTIONS, *train._CONTROLS, "context"}
+    assert {*flags, "method"} == set(training_options.FLAGS_OF_METHODS)
 
 
 def test_set_gives_a_methods_own_option(topkbench, blobs):

@@ -119,6 +119,33 @@ def test_distortion_agrees_with_torch_prototypes(case, name, distance, scale_fre
 
 
 @by_case
+def test_relative_error_agrees_with_torch_prototypes(case):
+    """Their `distortion_metric`, which does not scale."""
+    ours = prototypes.relative_error(case["P"].double(), case["D"], scale_free=False)
+    assert ours.item() == pytest.approx(case["distortion_metric"], rel=1e-5)
+
+
+def test_relative_error_by_pairs_leaves_out_those_of_distance_zero():
+    p, distances = random_points(6, 3), random_distances(6)
+    distances[1, 3] = distances[3, 1] = 0
+    own = torch.cdist(p, p)
+    kept = [(i, j) for i, j in permutations(range(6), 2) if distances[i, j] > 0]
+    ratios = torch.stack([own[i, j] / distances[i, j] for i, j in kept])
+    scale = ratios.sum() / ratios.square().sum()
+    torch.testing.assert_close(prototypes.relative_error(p, distances), (scale * ratios - 1).abs().mean())
+
+
+@pytest.mark.parametrize("scale", [0.5, 10.0])
+def test_scaled_prototypes_have_their_least_distortion_at_that_scale(scale):
+    p, distances = random_points(6, 3), random_distances(6)
+    ours = prototypes.scaled(p, distances, scale)
+    torch.testing.assert_close(ours / ours.norm(), p / p.norm())
+    factors = torch.tensor([0.98, 0.99, 1.0, 1.01, 1.02])
+    errors = [prototypes.distortion(ours * f / scale, distances, scale_free=False) for f in factors]
+    assert min(range(5), key=errors.__getitem__) == 2
+
+
+@by_case
 def test_separation_agrees_with_torch_prototypes(case):
     own_place = 2 * torch.eye(case["C"], dtype=torch.float64)
     assert_agrees(

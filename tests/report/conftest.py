@@ -14,6 +14,7 @@ def run() -> Callable[..., Record]:
 
     def make(top1: float | None = 0.6, dataset: str = "wordnet826", checksum: str = "ab", **fields: Any) -> Record:
         status, costs = fields.pop("status", "done"), fields.pop("costs", None)
+        hierarchy = {"hierarchy": fields.pop("hierarchy")} if "hierarchy" in fields else {}
         config = {"method": "softsort", "p_k": [0.5, 0.5], "seed": 0, "nloglr": 2.0, "m": 16, **fields}
         test = None if top1 is None else {"top1": top1, "top5": top1 + 0.2, "top10": 0.9, "top20": 0.95}
         known = {} if costs is None else {"test_costs": costs}
@@ -25,7 +26,7 @@ def run() -> Callable[..., Record]:
             seconds=1.5,
             config=config,
             origin={},
-            data={"name": dataset, "checksum": checksum, "n_classes": 826, "n_test": 2478},
+            data={"name": dataset, "checksum": checksum, "n_classes": 826, "n_test": 2478, **hierarchy},
             environment={},
             history=[],
             selected={rule: {"test": test, **known} for rule in RULES} if status == "done" else {},

@@ -88,12 +88,33 @@ def test_the_caption_says_what_the_figures_are(run):
 
 def test_what_mistakes_cost_is_shown_where_it_is_known_the_least_best(run):
     """AC 1.5 and 2.5 fold to 2 ± .71, and 3 has no deviation; mistakes that there are none of have no cost."""
-    costs = [{"average_cost": cost, "mistake_cost": None} for cost in (1.5, 2.5, 3.0)]
+    costs = [{"error_rate": 0.4, "average_cost": c, "mistake_cost": None, "best_cost5": c / 2} for c in (1.5, 2.5, 3)]
     records = [run(0.6, costs=costs[0]), run(0.6, seed=1, costs=costs[1]), run(0.7, method="bitonic", costs=costs[2])]
     rows = report.rows(report.frame(records))
     table = report.table(rows)
+    assert list(table.columns[-4:]) == ["ER", "AC", "mistakes", "best of 5"]
+    assert list(table["ER"]) == ["40.00", "40.00"]
     assert list(table["AC"]) == ["3.00", "2.00 ± 0.71"]
+    assert list(table["best of 5"]) == ["1.50", "1.00 ± 0.35"]
     assert [isinstance(cell, report.Best) for cell in table["AC"]] == [False, True]
     assert list(table["mistakes"]) == ["n/a", "n/a"]
-    assert "AC and mistakes: the mean distance of the prediction from the truth" in report.caption(rows)
     assert "AC" not in report.table(report.rows(report.frame([run()])))
+
+
+def test_costs_of_different_hierarchies_are_no_rivals(run):
+    records = [run(method=m, costs={"average_cost": c}, hierarchy=h) for m, c, h in (("a", 1, "x"), ("b", 9, "y"))]
+    assert best(report.table(folded(*records)), "AC") == ["1.00", "9.00"]
+
+
+@pytest.mark.parametrize(
+    ("select", "where"),
+    [
+        ("per_metric", "each metric at the evaluation that is best in it on validation. "
+                       "Costs at the evaluation with the best top-1 on validation: ER, the share of mistakes"),
+        ("last", "at the last evaluation. Costs at the last evaluation: ER"),
+    ],
+)  # fmt: skip
+def test_the_caption_says_where_costs_come_from_and_no_unit(run, select, where):
+    shown = report.caption(folded(run(costs={"average_cost": 1.0}), select=select))
+    assert where in shown
+    assert "edges" not in shown  # they may be a file's own distances

@@ -67,6 +67,21 @@ def test_other_data_of_the_same_name_are_not_pooled(run):
     assert rows["settings"].tolist() == ["checksum=abababab", "checksum=cdcdcdcd"]
 
 
+def test_costs_of_different_hierarchies_are_not_folded(run):
+    """Two seeds of one hierarchy fold, 1 and 2 to 1.5; one of another, or of none, leaves no costs but accuracies."""
+    one, two = (run(0.6, seed=s, costs={"average_cost": c}, hierarchy="a") for s, c in ((0, 1.0), (1, 2.0)))
+    other = run(0.9, seed=2, costs={"average_cost": 9.0}, hierarchy="b")
+    row = fold(one, two).iloc[0]
+    assert (row["average_cost_mean"], row["hierarchy"]) == (1.5, "a")
+    for third in (other, run(0.9, seed=2)):
+        row = fold(one, two, third).iloc[0]
+        assert (row["n_seeds"], row["top1_mean"]) == (3, pytest.approx(0.7))
+        assert math.isnan(row["average_cost_mean"])
+        assert row["hierarchy"] is None
+    older = [run(0.6, seed=s, costs={"average_cost": 3.0}) for s in (0, 1)]  # that do not name theirs
+    assert fold(*older)["average_cost_mean"].item() == 3.0
+
+
 def test_runs_that_repeat_a_seed_are_found(run):
     frame = report.frame([run(), run(), run(seed=1), run(seed=1, status="failed")])
     assert repeated(frame)["seed"].tolist() == [0, 0]
@@ -77,5 +92,5 @@ def test_columns(run):
         "dataset method p_k settings n_seeds top1_mean top1_std top5_mean top5_std "
         "top10_mean top10_std top20_mean top20_std error_rate_mean error_rate_std average_cost_mean average_cost_std "
         "mistake_cost_mean mistake_cost_std best_cost5_mean best_cost5_std best_cost10_mean best_cost10_std "
-        "best_cost20_mean best_cost20_std select"
+        "best_cost20_mean best_cost20_std hierarchy select"
     )

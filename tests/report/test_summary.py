@@ -20,6 +20,23 @@ def test_unfinished_and_unreadable_runs_are_counted_and_named(run, tmp_path):
     ]
 
 
+def test_costs_that_do_not_compare_are_named(run, tmp_path):
+    costs = {"average_cost": 2.0}
+    for seed, hierarchy in enumerate("aab"):
+        runs.save(tmp_path, run(seed=seed, costs=costs, hierarchy=hierarchy))
+    assert report.build(tmp_path).notes == [
+        "3 runs without costs, as other seeds have those of another hierarchy, or none: "
+        "wordnet826/softsort-0; wordnet826/softsort-1; wordnet826/softsort-2"
+    ]
+    runs.save(tmp_path, run(seed=2, costs=costs, hierarchy="a"))
+    runs.save(tmp_path, run(method="emd", status="failed", hierarchy="b"))
+    assert not any("hierarchies" in note for note in report.build(tmp_path).notes)
+    runs.save(tmp_path, run(method="emd", costs=costs, hierarchy="b"))
+    assert report.build(tmp_path).notes == [
+        "costs of wordnet826 are of 2 hierarchies: rows of unlike ones do not compare"
+    ]
+
+
 def test_a_long_list_is_cut(run, tmp_path):
     runs.save(tmp_path, run())
     for seed in range(1, 13):

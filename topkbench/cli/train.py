@@ -110,7 +110,9 @@ def train(
     chosen = settings.with_own(_given(context.params), assignments(extra or []))
 
     with contextlib.redirect_stdout(sys.stderr):  # a user's loss may print; stdout carries results alone
-        outcome = library.train(path, results, method, chosen, preset=preset, force=force, progress=_progress.progress)
+        outcome = library.train(
+            path, results, method, chosen, preset=preset, force=force, progress=_progress.progress, note=_progress.note
+        )
     for note in _notes(outcome):
         sys.stderr.write(note + "\n")
     typer.echo(outcome.record.to_json() if as_json else _line(outcome))

@@ -16,5 +16,5 @@ class Head(nn.Module):
         """What is known of the classes in this step: by default nothing beyond the problem."""
         return problem
 
-    def update(self, x_BD: Tensor, y_B: Tensor) -> None:
-        """Take in a batch after its step, apart from the gradient; by default nothing is kept of it."""
+    def update(self, y_B: Tensor) -> None:
+        """Take in the labels of the last batch seen, after its step; by default nothing is kept of them."""

@@ -17,7 +17,8 @@ from topkbench.problem import Problem
 class ClassMeansHead(Head):
     """Linear maps to E dimensions, and the squared distances to running class means there (Guerriero et al. 2018).
 
-    The means are those of all rows seen, each as it was embedded when it was seen; no gradient flows to them.
+    The means are those of all rows seen, each as it was embedded for its scores, before their step and with their
+    dropout; no gradient flows to them.
 
     Args:
         embedding: the maps, [B, D] -> [H, B, E].
@@ -33,6 +34,7 @@ class ClassMeansHead(Head):
         self.register_buffer("count_C", torch.zeros(classes))
         self.mean_HCE: Tensor
         self.count_C: Tensor
+        self._embedded_HBE = torch.empty(heads, 0, embedding_dim)
 
     @classmethod
     def build(
@@ -49,16 +51,19 @@ class ClassMeansHead(Head):
 
     def forward(self, x_BD: Tensor) -> Tensor:
         """[B, D] -> class scores [H, B, C], minus the squared distances."""
-        return prototypes.logits(self.embedding(x_BD), self.mean_HCE, distance="squared")
+        embedded_HBE = self.embedding(x_BD)
+        if self.training:
+            self._embedded_HBE = embedded_HBE.detach()
+        return prototypes.logits(embedded_HBE, self.mean_HCE, distance="squared")
 
     def state(self, problem: Problem) -> Problem:
         """The problem, with this step's means as prototypes, [H, C, E]."""
         return replace(problem, prototypes=self.mean_HCE)
 
     @torch.no_grad()
-    def update(self, x_BD: Tensor, y_B: Tensor) -> None:
-        """Take the rows of a batch into the means of their classes."""
-        embedded_HBE = self.embedding(x_BD)
+    def update(self, y_B: Tensor) -> None:
+        """Take the rows of the last batch, as they were embedded for its scores, into the means of their classes."""
+        embedded_HBE = self._embedded_HBE.to(self.mean_HCE.dtype)  # bfloat16 where the scores are
         sums_HCE = torch.zeros_like(self.mean_HCE).index_add_(1, y_B, embedded_HBE)
         added_C = torch.zeros_like(self.count_C).index_add_(0, y_B, torch.ones_like(y_B, dtype=self.count_C.dtype))
         self.count_C += added_C

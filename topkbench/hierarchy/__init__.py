@@ -193,8 +193,8 @@ def load(
         raise UsageError(f"--hierarchy {name}: neither a file nor one of {', '.join(known())}{near}")
     found = _known.load(name, n_classes, class_ids, class_names) if ships else _files.read(Path(name), n_classes)
     if not isinstance(found, list):
-        _distances.check(found, n_classes, name)
-        return Source(None, found)
+        _distances.check(found.values, n_classes, name, found.place)
+        return Source(None, found.values)
     _graph.build(found, _graph.keys(found, n_classes, class_ids, class_names, name))
     return Source([(edge.child, edge.parent) for edge in found], None)
 

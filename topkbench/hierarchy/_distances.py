@@ -3,6 +3,7 @@
 Legend: C classes.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -46,36 +47,39 @@ def fewest_edges(graph: Graph) -> AnyArray:
     return distances_CC
 
 
-def check(distances_CC: AnyArray, n_classes: int, origin: str) -> None:
+def check(distances_CC: AnyArray, n_classes: int, origin: str, place: Callable[[int, int], str]) -> None:
     """Refuse distances that are none.
 
     Args:
         distances_CC: What should be [C, C], floating point.
         n_classes: C.
         origin: What it is called in messages.
+        place: Where a row and column, from 0, stand in it.
 
     Raises:
         DataError: Of another shape, not finite, negative, not symmetric, or not zero on the diagonal; the message
-            names the first such row and column.
+            names the first such place.
     """
     if distances_CC.shape != (n_classes, n_classes):
-        shape = " × ".join(map(str, distances_CC.shape))
+        shape = " × ".join(map(str, distances_CC.shape)) or "a single number"
         raise DataError(f"{origin}: distances are {shape}, but there are {n_classes} classes; give a row for each")
     for first in range(0, n_classes, _ROWS):
         rows = distances_CC[first : first + _ROWS]
         columns = distances_CC[:, first : first + _ROWS].T
         diagonal = np.arange(first, first + len(rows))[:, None] == np.arange(n_classes)
-        _refuse(~np.isfinite(rows), rows, first, f"{origin}: not a finite distance")
-        _refuse(rows < 0, rows, first, f"{origin}: a negative distance")
-        _refuse((rows != 0) & diagonal, rows, first, f"{origin}: a class must be at distance 0 from itself")
+        for what, wrong in (
+            ("is not a finite distance", ~np.isfinite(rows)),
+            ("is a negative distance", rows < 0),
+            ("is not 0, the distance of a class from itself", (rows != 0) & diagonal),
+        ):
+            for row, column in np.argwhere(wrong)[:1]:
+                found = f"{origin}, {place(first + row, column)}: {rows[row, column]}"
+                raise DataError(f"{found} {what}; correct the file")
         rounding = 1e-5 * np.maximum(rows, columns)  # files hold rounded figures
-        _refuse(abs(rows - columns) > rounding, rows, first, f"{origin}: not symmetric, its mirror image differs")
-
-
-def _refuse(wrong: npt.NDArray[np.bool_], rows: AnyArray, first: int, what: str) -> None:
-    if wrong.any():
-        row, column = np.argwhere(wrong)[0]
-        raise DataError(f"{what} in row {first + row}, column {column} (from 0): {rows[row, column]}; correct the file")
+        for row, column in np.argwhere(abs(rows - columns) > rounding)[:1]:
+            found = f"{origin}, {place(first + row, column)}: {rows[row, column]}"
+            mirror = f"{columns[row, column]} in {place(column, first + row)}"
+            raise DataError(f"{found}, but {mirror}; a distance is the same both ways; correct the file")
 
 
 def spread(distances_CC: AnyArray) -> dict[str, float]:

@@ -8,11 +8,13 @@ import gzip
 import json
 import re
 import zlib
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from io import StringIO, TextIOWrapper
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +22,24 @@ import numpy.typing as npt
 from topkbench.errors import DataError, UnsafeInputError
 from topkbench.hierarchy._graph import Edge
 
-Distances = npt.NDArray[np.float32]
+
+class Distances(NamedTuple):
+    """Distances of a file.
+
+    Attributes:
+        values: Whatever shape the file gives them, float32.
+        lines: Of each row, the line of the text, from 1; None where the file is no text.
+    """
+
+    values: npt.NDArray[np.float32]
+    lines: list[int] | None
+
+    def place(self, row: int, column: int) -> str:
+        """Where a distance stands in the file, for messages."""
+        if self.lines is None:
+            return f"row {row}, column {column} (from 0)"
+        return f"line {self.lines[row]}, column {column + 1}"
+
 
 _NPY = b"\x93NUMPY"
 _GZIP = b"\x1f\x8b"
@@ -38,7 +57,8 @@ def read(path: Path, n_classes: int) -> list[Edge] | Distances:
     Parents: lines `child,parent[,parent2 …]`, comma- or tab-separated; lines of a WordNet graph (wnid, hypernyms with
     spaces between them, name); or JSON, {child: parent or [parents]}. No parent: a root. A first line that starts with
     `child,parent` or, tab-separated, `wnid hypernyms` is a header.
-    Distances: .npy, or lines of C numbers, comma- or tab-separated; a text whose first line is C numbers is such.
+    Distances: .npy, or lines of C numbers, comma- or tab-separated, without a header; a text whose first line is C
+    numbers is such.
 
     Args:
         path: A file that exists.
@@ -53,9 +73,14 @@ def read(path: Path, n_classes: int) -> list[Edge] | Distances:
     if is_array:
         return _array(path)
     with _text(path) as text:
-        first = text.readline(_MOST)
-        separator = "\t" if "\t" in first else ","
-        if _is_numbers(first.split(separator), n_classes):
+        ahead = [text.readline(_MOST) for _ in range(3)]
+        separator = "\t" if "\t" in ahead[0] else ","
+        first, *following = [_cells(line, separator) for line in ahead]
+        if not all(map(_is_number, first)) and _starts_distances(*following):
+            raise DataError(
+                f"{path}, line 1: a header; distances have none, but are in the order of the labels; delete it"
+            )
+        if _starts_distances(first, following[0]) or (len(first) == n_classes and all(map(_is_number, first))):
             text.seek(0)
             return _numbers(path, text, separator, n_classes)
     return parents(path)
@@ -89,6 +114,8 @@ def _text(path: Path) -> Iterator[TextIOWrapper]:
             # utf-8-sig: spreadsheets put a mark before the first line
             yield TextIOWrapper(gzip.GzipFile(fileobj=raw) if packed else raw, encoding="utf-8-sig", newline="")
     except UnicodeDecodeError as error:
+        if error.object.startswith(_NPY):
+            raise DataError(f"{path} is a gzipped .npy, which cannot be mapped to memory; unpack it") from error
         raise DataError(f"{path} is not UTF-8 text; {_CURE}") from error
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{path} cannot be read: {error}; unpack or copy it anew") from error
@@ -106,11 +133,18 @@ def _array(path: Path) -> Distances:
         raise DataError(f"{path} is damaged ({error}); write it anew") from error
     if found.dtype.kind not in "iuf":
         raise DataError(f"{path}: distances are {found.dtype}, not numbers; save floats")
-    return _narrowed(found)
+    return Distances(_narrowed(found), None)
 
 
-def _is_numbers(cells: list[str], n_classes: int) -> bool:
-    return len(cells) == n_classes and all(map(_is_number, cells))
+def _starts_distances(first: list[str], second: list[str]) -> bool:
+    """Whether two lines start a symmetric matrix with zeros on its diagonal; as parents they would be a circle."""
+    if min(len(first), len(second)) < 2 or not all(map(_is_number, (*first, *second))):
+        return False
+    return float(first[0]) == float(second[1]) == 0 and float(first[1]) == float(second[0])
+
+
+def _cells(line: str, separator: str) -> list[str]:
+    return line.strip("\r\n").split(separator)
 
 
 def _is_number(cell: str) -> bool:
@@ -122,14 +156,28 @@ def _is_number(cell: str) -> bool:
 
 
 def _numbers(path: Path, text: TextIOWrapper, separator: str, n_classes: int) -> Distances:
-    try:  # one row more than there should be: its shape will be refused
-        return np.loadtxt(text, np.float32, delimiter=separator, ndmin=2, comments=None, max_rows=n_classes + 1)
-    except ValueError as error:  # of a cell that is no number, or a line with more cells than the others
-        what = str(error).partition(";")[0]
-        raise DataError(f"{path}: {what} (from 0); a distance file has {n_classes} lines of as many numbers") from error
+    rows: list[npt.NDArray[np.float32]] = []
+    lines: list[int] = []
+    for number, line in enumerate(iter(lambda: text.readline(_MOST), ""), start=1):
+        if line.strip():
+            if len(rows) == n_classes:
+                raise DataError(f"{path}, line {number}: more rows than the {n_classes} classes; take it out")
+            rows.append(_row(_cells(line, separator), n_classes, f"{path}, line {number}"))
+            lines.append(number)
+    return Distances(np.stack(rows), lines)
 
 
-def _narrowed(distances: npt.NDArray[Any]) -> Distances:
+def _row(cells: list[str], n_classes: int, place: str) -> npt.NDArray[np.float32]:
+    cure = f"a distance file has {n_classes} lines of as many numbers, one for each class"
+    if len(cells) != n_classes:
+        raise DataError(f"{place}: {len(cells)} numbers, but there are {n_classes} classes; {cure}")
+    for column, cell in enumerate(cells, start=1):
+        if not _is_number(cell):
+            raise DataError(f"{place}, column {column}: {cell!r} is no number; {cure}")
+    return _narrowed(np.array([float(cell) for cell in cells]))
+
+
+def _narrowed(distances: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
     with np.errstate(over="ignore"):  # infinity is refused by who checks it
         return distances.astype(np.float32)
 
@@ -139,10 +187,19 @@ def _narrowed(distances: npt.NDArray[Any]) -> Distances:
 
 def _entries(path: Path, content: str) -> list[Edge]:
     try:
-        found = json.loads(content)
+        found = json.loads(content, object_pairs_hook=partial(_unrepeated, path))
     except (ValueError, RecursionError) as error:
         raise DataError(f"{path} is no JSON: {error}; write {{child: parent}} or {{child: [parents]}}") from error
     return [edge for child, value in found.items() for edge in _entry(child, value, f"{path}, entry {child!r}")]
+
+
+def _unrepeated(path: Path, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of JSON, which would keep the last of equal keys alone."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        child, times = Counter(key for key, _ in pairs).most_common(1)[0]
+        raise DataError(f"{path}, entry {child!r}: it is there {times} times; give one with a list of its parents")
+    return found
 
 
 def _entry(child: str, value: object, place: str) -> list[Edge]:
@@ -172,4 +229,6 @@ def _lines(path: Path, content: str) -> list[Edge]:
 def _edges(child: str, parents: list[str], place: str) -> list[Edge]:
     if not child:
         raise DataError(f"{place}: a parent without a child; {_CURE}")
+    if "\0" in "".join([child, *parents]):  # which a store's strings cannot hold
+        raise DataError(f"{place}: a NUL character in {child!r} or a parent of it; take it out")
     return [Edge(child, parent, place) for parent in filter(None, parents)] or [Edge(child, "", place)]

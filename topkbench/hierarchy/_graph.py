@@ -1,5 +1,6 @@
 """A class hierarchy as a directed acyclic graph: the classes, all of their ancestors, and one root above them all."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
@@ -117,13 +118,17 @@ def keys(
     """
     known = {name for edge in edges for name in (edge.child, edge.parent)} - {_JOINED}
     numbers = [str(label) for label in range(n_classes)]
-    spellings = [s for s in (class_ids, class_names, numbers) if s is not None and len(set(s)) == len(s)]
+    given = [spelling for spelling in (class_ids, class_names, numbers) if spelling is not None]
+    spellings = [spelling for spelling in given if len(set(spelling)) == len(spelling)]
     nearest = max(spellings, key=lambda spelling: sum(key in known for key in spelling))
     missing = [label for label, key in enumerate(nearest) if key not in known]
     if missing:
+        twice = next((name for spelling in given for name, times in Counter(spelling).items() if times > 1), None)
+        unlike = "" if twice is None else f"; several classes are called {twice!r}, which does not tell them apart"
         raise DataError(
             f"{origin}: {len(missing)} of {n_classes} classes are in no line, the first is {nearest[missing[0]]!r} "
             f"(label {missing[0]}); give each a line with its parent, under its id, its name or its label number"
+            f"{unlike}"
         )
     return nearest
 

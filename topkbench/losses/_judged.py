@@ -12,7 +12,7 @@ from topkbench.problem import Problem
 
 @dataclass(frozen=True)
 class Judged(Method):
-    """A method whose head's scores any loss over scores may judge.
+    """A method whose head's scores any of topkbench's losses over scores may judge.
 
     Attributes:
         loss: the method that judges them; one with a linear head.
@@ -34,6 +34,9 @@ class Judged(Method):
         if inner.head != "linear":
             raise ValueError(f"loss = {self.loss} makes scores of its own; give a loss with a linear head")
         object.__setattr__(self, "_inner", inner)
+        # What the judge wants its method wants, too; the class says what is wanted whoever judges.
+        object.__setattr__(self, "needs", tuple(dict.fromkeys([*self.needs, *inner.needs])))
+        object.__setattr__(self, "draws_noise", self.draws_noise or inner.draws_noise)
 
     def idle(self) -> tuple[str, ...]:
         """Options of the judging loss that have no effect beside its others."""

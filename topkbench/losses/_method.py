@@ -23,7 +23,7 @@ class Method:
     head: ClassVar[str] = "linear"
     """The head that it wants."""
     needs: ClassVar[tuple[str, ...]] = ()
-    """The fields of `Problem` that it cannot do without."""
+    """The fields of `Problem` that it cannot do without; an instance may have more than its class (`Judged`)."""
     draws_noise: ClassVar[bool] = False
     """Whether it draws from the problem's generator: then each head of a stack has one of its own."""
     choices: ClassVar[dict[str, tuple[str, ...]]] = {}
@@ -46,6 +46,13 @@ class Method:
     def idle(self) -> tuple[str, ...]:
         """Options that have no effect beside the values of the others."""
         return ()
+
+    def check_classes(self, classes: int) -> None:
+        """Refuse so few classes that the method has no meaning.
+
+        Raises:
+            ValueError: they are too few.
+        """
 
     def head_options(self) -> dict[str, Any]:
         """What its head takes of the options."""

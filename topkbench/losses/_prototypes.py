@@ -61,10 +61,17 @@ class GuidedPrototypes(Prototypes):
         if self.guide not in GUIDES:
             raise ValueError(f"unknown guide {self.guide!r}; one of {', '.join(GUIDES)}")
 
-    def guidance(self, points_CE: Tensor, distances_CC: Tensor, generator: torch.Generator | None) -> Tensor:
-        """What the points lack in likeness: their scale-free distortion, or their rank loss, [...]."""
+    def check_classes(self, classes: int) -> None:
+        """An order takes three classes."""
+        if self.guide == "rank" and "guide" not in self.idle():
+            require_an_order(classes, "give --set guide=distortion")
+
+    def guidance(
+        self, points_CE: Tensor, distances_CC: Tensor, generator: torch.Generator | None, *, scale_free: bool = True
+    ) -> Tensor:
+        """What the points lack in likeness: their distortion, or their rank loss, which knows no scale, [...]."""
         if self.guide == "distortion":
-            return prototypes.distortion(points_CE, distances_CC, self.distance)
+            return prototypes.distortion(points_CE, distances_CC, self.distance, scale_free)
         return prototypes.rank_loss(points_CE, distances_CC, distance=self.distance, generator=generator)
 
 
@@ -72,6 +79,16 @@ def placing(problem: Problem) -> tuple[Tensor, torch.Generator]:
     """What prototypes are placed by beforehand: the classes' distances, and the source of the descent's draws."""
     distances_CC = needed(problem, "distances")
     return distances_CC, problem.generator or torch.Generator(distances_CC.device)
+
+
+def require_an_order(classes: int, cure: str) -> None:
+    """Refuse classes whose distances are in no order.
+
+    Raises:
+        ValueError: there are fewer than three, and so but one distance.
+    """
+    if classes < 3:
+        raise ValueError(f"it goes by the order of distances, which takes 3 classes, and there are {classes}; {cure}")
 
 
 def require_dimensions(embedding_dim: int) -> None:

@@ -11,8 +11,10 @@ from topkbench.losses._prototypes import require_dimensions
 class Loss(Judged):
     """Learn a linear map in which a row lies nearest to the running mean of its class (Guerriero et al. 2018).
 
-    The scores −‖f(x) − μ_c‖² go into the cross-entropy or, by `--set loss=NAME`, into any other loss over scores. The
-    mean μ_c is that of the embedded rows of class c seen so far, each as it was embedded then; no gradient flows to it.
+    The scores −‖f(x) − μ_c‖² go into the cross-entropy or, by `--set loss=NAME`, into another of topkbench's losses
+    over scores. The mean μ_c is that of the embedded rows of class c seen so far, each as it was embedded then; no
+    gradient flows to it. Of the authors' ways to keep means this is the online one; condensation, and means that are
+    reset on the way (omreset in their code), are not offered.
 
     It reaches at least 58 % top-1 and 82 % top-5 on the demo set.
 

@@ -14,14 +14,15 @@ from topkbench.problem import Problem
 
 @dataclass(frozen=True)
 class Loss(Method):
-    """−log p_y + λ Σ_c p_c² (D_yc − μ), p the softmax (Hou et al. 2016; Sainte Fare Garnot & Landrieu 2021).
+    """−log p_y + λ Σ_c p_c² (D_yc − μ), p the softmax (Hou et al. 2016, eq. 16; Sainte Fare Garnot & Landrieu 2021).
 
-    The sum is the squared earth mover's distance between p and the label, to which every class has one way, D long.
+    The sum is the squared earth mover's distance between p and the label, to which every class has one way, D long. The
+    exponent ω that they give D is 1 here, and their μ an option.
 
     It reaches at least 60 % top-1 and 84 % top-5 on the demo set.
 
     Attributes:
-        weight: λ ≥ 0; the distances count as they are, in edges of the tree.
+        weight: λ ≥ 0; the distances count as they are, in edges, say.
         mu: μ ≥ 0, which rewards mass on classes nearer than this.
 
     >>> import torch

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 from torch import Tensor
 
 from topkbench.losses._method import Method
-from topkbench.losses._prototypes import placing, require_dimensions
+from topkbench.losses._prototypes import placing, require_an_order, require_dimensions
 from topkbench.ops import prototypes
 from topkbench.ops.placement import placed
 from topkbench.ops.scores import check_scores, finite
@@ -21,7 +21,7 @@ class Loss(Method):
     are in the order of the classes' distances. A class's score is −(1 − cos)² (`ops.prototypes.hyperspherical_losses`);
     the loss is minus the label's and knows nothing of the other classes.
 
-    It reaches at least 20 % top-1 and 40 % top-5 on the demo set.
+    It reaches at least 47 % top-1 and 74 % top-5 on the demo set.
 
     Attributes:
         embedding_dim: E ≥ 1, the dimensions of the space that a linear map leads to.
@@ -43,6 +43,10 @@ class Loss(Method):
 
     def __post_init__(self) -> None:
         require_dimensions(self.embedding_dim)
+
+    def check_classes(self, classes: int) -> None:
+        """An order takes three classes."""
+        require_an_order(classes, "take another method, such as learnt_prototypes")
 
     def head_options(self) -> dict[str, Any]:
         """The space, and where its prototypes are."""

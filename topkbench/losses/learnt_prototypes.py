@@ -10,7 +10,8 @@ class Loss(Prototypes):
     """Learn a linear map and a point for each class, with minus the distances as scores (Sainte Fare Garnot et al.).
 
     The scores −d(f(x), p_c), f the linear map to embedding_dim dimensions, go into the cross-entropy or, by
-    `--set loss=NAME`, into any other loss over scores, whose options pass through; see `ops.prototypes.logits`.
+    `--set loss=NAME`, into another of topkbench's losses over scores, whose options pass through; see
+    `ops.prototypes.logits`.
 
     It reaches at least 59 % top-1 and 83 % top-5 on the demo set.
 

@@ -40,7 +40,13 @@ class Loss(GuidedPrototypes):
         if not 0 <= self.guide_weight < inf:
             raise ValueError(f"guide_weight = {self.guide_weight}: it must be a number of at least 0")
 
+    def idle(self) -> tuple[str, ...]:
+        """The guide, where it has no weight; and what is idle of the judging loss."""
+        return (*super().idle(), *(() if self.guide_weight else ("guide",)))
+
     def regulariser(self, problem: Problem) -> Tensor:
         """λ times the distortion or the rank loss of this step's prototypes, [...]."""
+        if not self.guide_weight:
+            return super().regulariser(problem)
         points_CE, distances_CC = needed(problem, "prototypes"), needed(problem, "distances")
         return self.guide_weight * self.guidance(points_CE, distances_CC, problem.generator)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
+import torch
 from torch import Tensor
 
 from topkbench.losses._method import Method
@@ -23,7 +24,6 @@ class Loss(Method):
     Attributes:
         beta: β > 0; the larger, the harder the labels. Distances count in units of the largest one.
 
-    >>> import torch
     >>> problem = Problem(distances=torch.tensor([[0.0, 1.0], [1.0, 0.0]]))
     >>> Loss(beta=1.0986)(torch.zeros(1, 2), torch.tensor([0]), problem)  # q = ¾, ¼: ¾ log ¾ + ¼ log ¼ + log 2
     tensor([0.1308])
@@ -46,5 +46,7 @@ class Loss(Method):
         check_scores(logits, target)
         log_p_BC = finite(logits).log_softmax(-1)
         distances_BC = distances_from(target, problem, log_p_BC)
-        log_q_BC = (distances_BC * -self.beta / largest_distance(needed(problem, "distances"))).log_softmax(-1)
+        in_largest_BC = distances_BC / largest_distance(needed(problem, "distances"))
+        beta = min(self.beta, torch.finfo(in_largest_BC.dtype).max)  # ∞ times the label's own distance, 0, is NaN
+        log_q_BC = (in_largest_BC * -beta).log_softmax(-1)
         return (log_q_BC.exp() * (log_q_BC - log_p_BC)).sum(-1)

@@ -108,15 +108,62 @@ def distortion(
     >>> distortion(triangle, distances)  # 1 − (0.3 + 0.4 + 0.5)² / (3 (0.09 + 0.16 + 0.25)), s = 2.4
     tensor(0.0400)
     """
-    _check_distances(prototypes_CE, distances_CC)
-    p_CE = at_least_float32(prototypes_CE)
-    inverse_CC = distances_CC.to(p_CE.dtype).reciprocal()
-    ratio_CC = _distances(p_CE, p_CE, distance) * inverse_CC.masked_fill_(distances_CC == 0, 0)
+    ratio_CC = _ratios(prototypes_CE, distances_CC, distance)
     if scale_free:
         ratio_CC = first_order(ratio_CC) * _best_scale(ratio_CC)
-    left_out = (distances_CC == 0).sum()  # pairs whose ratio is 0, and whose error of 1 does not count
-    errors = (ratio_CC - 1).square().sum((-2, -1)) - left_out
-    return errors / (distances_CC.numel() - left_out).clamp(min=1)
+    return _mean_over_pairs((ratio_CC - 1).square(), distances_CC)
+
+
+def relative_error(
+    prototypes_CE: Tensor, distances_CC: Tensor, distance: str = "euclidean", scale_free: bool = True
+) -> Tensor:
+    """How far the prototypes' distances are from the classes', as a figure to report: the distortion without squares.
+
+    The mean over ordered pairs of classes of |s d(p_i, p_j) − D_ij| / D_ij, with the scale s of `distortion`; for s = 1
+    torch_prototypes calls it the distortion metric.
+
+    Args:
+        prototypes_CE: as of `distortion`.
+        distances_CC: likewise.
+        distance: likewise.
+        scale_free: likewise.
+
+    Returns:
+        [...], ≥ 0.
+
+    Raises:
+        TypeError: as `distortion`.
+        ValueError: likewise.
+
+    >>> triangle, distances = torch.tensor([[0.0, 0.0], [3.0, 0.0], [0.0, 4.0]]), 10.0 * (1 - torch.eye(3))
+    >>> relative_error(triangle, distances, scale_free=False)  # (0.7 + 0.6 + 0.5) / 3
+    tensor(0.6000)
+    """
+    ratio_CC = _ratios(prototypes_CE, distances_CC, distance)
+    scale = _best_scale(ratio_CC) if scale_free else 1
+    return _mean_over_pairs((scale * ratio_CC - 1).abs(), distances_CC)
+
+
+def scaled(prototypes_CE: Tensor, distances_CC: Tensor, scale: float) -> Tensor:
+    """The prototypes, larger or smaller by one factor, so that they are at `scale` times the classes' distances.
+
+    Args:
+        prototypes_CE: [..., C, E], floating point; half precision becomes float32.
+        distances_CC: [C, C], of any type, ≥ 0.
+        scale: > 0.
+
+    Returns:
+        [..., C, E], of which the euclidean distances, divided by scale, have the least distortion.
+
+    Raises:
+        TypeError: prototypes that are not floating point.
+        ValueError: distances that do not fit the prototypes.
+
+    >>> scaled(torch.tensor([[0.0], [3.0]]), torch.tensor([[0, 1], [1, 0]]), 2.0)
+    tensor([[0.],
+            [2.]])
+    """
+    return at_least_float32(prototypes_CE) * (scale * _best_scale(_ratios(prototypes_CE, distances_CC, "euclidean")))
 
 
 def separation(prototypes_CE: Tensor) -> Tensor:
@@ -222,6 +269,20 @@ def _distances(x_BE: Tensor, p_CE: Tensor, distance: str, huber_delta: float | N
     # δ (√(1 + t) − 1) = δ t / (√(1 + t) + 1), which does not cancel near 0
     ratio_BC = squares_BC / huber_delta**2
     return huber_delta * ratio_BC / ((1 + ratio_BC).sqrt() + 1)
+
+
+def _ratios(prototypes_CE: Tensor, distances_CC: Tensor, distance: str) -> Tensor:
+    """The ratio d / D of each pair of classes, [..., C, C]; 0 where D is."""
+    _check_distances(prototypes_CE, distances_CC)
+    p_CE = at_least_float32(prototypes_CE)
+    inverse_CC = distances_CC.to(p_CE.dtype).reciprocal()
+    return _distances(p_CE, p_CE, distance) * inverse_CC.masked_fill_(distances_CC == 0, 0)
+
+
+def _mean_over_pairs(error_CC: Tensor, distances_CC: Tensor) -> Tensor:
+    """The mean over pairs whose distance is not 0; the error of the others, whose ratio is 0, is 1."""
+    left_out = (distances_CC == 0).sum()
+    return (error_CC.sum((-2, -1)) - left_out) / (distances_CC.numel() - left_out).clamp(min=1)
 
 
 @torch.no_grad()

@@ -5,7 +5,7 @@ to what the section gives them all.
 """
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -49,13 +49,14 @@ def methods(preset: str) -> list[str]:
     return [method for block in blocks(preset) for method in block["method"]]
 
 
-def one_line(preset: str, method: str | None, chosen: Mapping[str, Any]) -> dict[str, Any]:
+def one_line(preset: str, method: str | None, chosen: Mapping[str, Any], how: Callable[[str], str]) -> dict[str, Any]:
     """The options of one run of a preset; where it leaves a choice, the user must make it.
 
     Args:
         preset: NAME/SECTION.
         method: canonical name, or None to leave it to the preset.
         chosen: the options that the user gave; they may also go against the preset.
+        how: says how an option is chosen on the command line.
 
     Raises:
         UsageError: there is no such preset, it has not the method, or several alternatives are left for an option.
@@ -63,17 +64,16 @@ def one_line(preset: str, method: str | None, chosen: Mapping[str, Any]) -> dict
     listed = methods(preset)
     if method is not None and method not in listed:
         raise UsageError(f"preset {preset} has no method {method!r}; it has {', '.join(listed)}")
-    method = method or _only("method", listed, preset)
+    method = method or _only("method", listed, preset, how)
     (block,) = (block for block in blocks(preset) if method in block["method"])  # a method stands in one block
     open_options = {option: found for option, found in block.items() if option not in chosen and option != "method"}
-    return {"method": method} | {option: _only(option, found, preset) for option, found in open_options.items()}
+    return {"method": method} | {option: _only(option, found, preset, how) for option, found in open_options.items()}
 
 
-def _only(option: str, alternatives: list[Any], preset: str) -> Any:
+def _only(option: str, alternatives: list[Any], preset: str, how: Callable[[str], str]) -> Any:
     if len(alternatives) > 1:
-        flag = "--" + option.replace("_", "-")
         shown = ", ".join(" ".join(f"{v:g}" for v in a) if isinstance(a, list) else str(a) for a in alternatives)
-        raise UsageError(f"preset {preset} leaves {option} open: choose with {flag}, one of: {shown}")
+        raise UsageError(f"preset {preset} leaves {option} open: choose with {how(option)}, one of: {shown}")
     return alternatives[0]
 
 

@@ -16,19 +16,21 @@ def rows(frame: pd.DataFrame) -> pd.DataFrame:
     A configuration is all of a run but its seed: the data and their checksum, the method, p_k and every
     option. `settings` names the options in which the rows of one data set, method and p_k differ, such as
     "nloglr=2 m=50". The standard deviation is the sample's (n − 1), NaN for one seed: .60, .62 and .64 fold
-    to .62 and .02.
+    to .62 and .02. Where costs were not all measured with one hierarchy, there are none.
 
     Returns:
-        Columns dataset, method, p_k, settings, n_seeds, top1_mean, top1_std, …, top20_std, error_rate_mean, …, select.
+        Columns dataset, method, p_k, settings, n_seeds, top1_mean, top1_std, …, top20_std, error_rate_mean, …,
+        hierarchy, select.
     """
-    done = frame[frame["status"] == "done"]
+    done = frame[frame["status"] == "done"].copy()
+    done.loc[of_several_hierarchies(frame).index, [*COSTS, "hierarchy"]] = None
     options = _options(frame)
     folds = {f"{metric}_{fold}": (metric, fold) for metric in (*METRICS, *COSTS) for fold in ("mean", "std")}
     folded = done.groupby([*_GROUP, *options, "select"], dropna=False, sort=False, as_index=False).agg(
-        n_seeds=("seed", "nunique"), **folds
+        n_seeds=("seed", "nunique"), hierarchy=("hierarchy", "first"), **folds
     )
     folded["settings"] = _settings(folded, options)
-    return _ordered(folded)[[*_GROUP, "settings", "n_seeds", *folds, "select"]]
+    return _ordered(folded)[[*_GROUP, "settings", "n_seeds", *folds, "hierarchy", "select"]]
 
 
 def representatives(frame: pd.DataFrame) -> pd.DataFrame:
@@ -47,6 +49,13 @@ def repeated(frame: pd.DataFrame) -> pd.DataFrame:
     """The runs that are done and agree with another in all, seed included: their configs miss something."""
     done = frame[frame["status"] == "done"]
     return done[done.duplicated([*_GROUP, *_options(frame), "seed"], keep=False)]
+
+
+def of_several_hierarchies(frame: pd.DataFrame) -> pd.DataFrame:
+    """The runs that are done and whose costs are of another hierarchy than those of another seed, or are none."""
+    done = frame[frame["status"] == "done"]
+    alike = done.groupby([*_GROUP, *_options(frame)], dropna=False, sort=False).ngroup()
+    return done[done["hierarchy"].fillna("").groupby(alike).transform("nunique") > 1]
 
 
 def _ordered(configurations: pd.DataFrame) -> pd.DataFrame:

@@ -9,7 +9,7 @@ import pandas as pd
 from tabulate import tabulate
 
 from topkbench.errors import UsageError
-from topkbench.report.display import SHOWN, Best
+from topkbench.report.display import COSTS, SHOWN, Best
 from topkbench.report.summary import Report
 
 SUFFIXES = {".md": "markdown", ".tex": "latex", ".csv": "csv", ".json": "json", ".txt": "rich"}
@@ -90,7 +90,7 @@ def _tabulated(table: pd.DataFrame, tablefmt: str, escapes: dict[int, str], bold
         escaped = text.translate(escapes)
         return bold.format(escaped) if isinstance(text, Best) else escaped
 
-    numbers = {"seeds", *SHOWN.values()}
+    numbers = {"seeds", *SHOWN.values(), *COSTS.values()}
     sides = ["right" if header in numbers else "left" for header in table.columns]
     cells = [[cell(text) for text in row] for row in table.to_numpy()]
     headers = [header.translate(escapes) for header in table.columns]

@@ -13,7 +13,7 @@ METRICS = ("top1", "top5", "top10", "top20")
 COSTS = ("error_rate", "average_cost", "mistake_cost", "best_cost5", "best_cost10", "best_cost20")
 """What mistakes cost, where the classes have a hierarchy; at the evaluation of the best top-1, or the last."""
 WHICH = ("dataset", "checksum", "method", "p_k", "seed")
-OUTCOME = ("select", *METRICS, *COSTS, "n_test", "status", "error", "seconds", "run_id")
+OUTCOME = ("select", *METRICS, *COSTS, "hierarchy", "n_test", "status", "error", "seconds", "run_id")
 
 
 def frame(records: Iterable[Record], select: Rule = "per_metric") -> pd.DataFrame:
@@ -21,7 +21,8 @@ def frame(records: Iterable[Record], select: Rule = "per_metric") -> pd.DataFram
 
     Its columns are what the run was of (`WHICH`), every option of its config, and what came of it
     (`OUTCOME`): top1 … top20 are test accuracies, fractions, at the evaluation that `select` picks, and
-    error_rate … best_cost20 what mistakes cost there; NaN where there are none. Options keep Python's own
+    error_rate … best_cost20 what mistakes cost there; NaN where there are none. `hierarchy` is the checksum
+    of that which costs were measured with, None where there was none. Options keep Python's own
     values (lists become tuples): an m of 16 never turns into 16.0.
 
     Raises:
@@ -35,16 +36,21 @@ def frame(records: Iterable[Record], select: Rule = "per_metric") -> pd.DataFram
     return pd.DataFrame(flat, columns=columns, dtype=object).astype(dict.fromkeys((*METRICS, *COSTS), float))
 
 
+def one_evaluation(select: Rule) -> Rule:
+    """Where costs come from: a rule that picks one evaluation for them all."""
+    return "best_top1" if select == "per_metric" else select
+
+
 def _row(record: Record, select: Rule) -> dict[str, Any]:
     accuracies = record.selected.get(select, {}).get("test") or {}
-    one_evaluation = "best_top1" if select == "per_metric" else select
-    costs = record.selected.get(one_evaluation, {}).get("test_costs") or {}
+    costs = record.selected.get(one_evaluation(select), {}).get("test_costs") or {}
     return {
         **{option: _hashable(value) for option, value in with_effect(record.config).items()},
         **{metric: accuracies.get(metric) for metric in METRICS},
         **{cost: costs.get(cost) for cost in COSTS},
         "dataset": record.data["name"],
         "checksum": record.data.get("checksum"),
+        "hierarchy": record.data.get("hierarchy"),
         "n_test": record.data.get("n_test"),
         "select": select,
         "status": record.status,

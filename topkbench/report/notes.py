@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from topkbench import runs
-from topkbench.report.folding import repeated
+from topkbench.report.folding import of_several_hierarchies, repeated
 
 _NAMED = 10  # a note names so many and counts the rest
 
@@ -26,6 +26,16 @@ def of_unfinished(of_runs: pd.DataFrame) -> list[str]:
 def of_repeated(of_runs: pd.DataFrame) -> list[str]:
     """Of runs that agree in everything with another."""
     return _note("counted together, though of the same settings and seed", _names(repeated(of_runs)))
+
+
+def of_hierarchies(of_runs: pd.DataFrame) -> list[str]:
+    """Of runs whose costs are not to be folded, and of data sets whose rows' costs are not to be compared."""
+    mixed = of_several_hierarchies(of_runs)
+    folded = of_runs[of_runs["status"] == "done"].drop(mixed.index)
+    counts = folded.groupby("dataset")["hierarchy"].nunique()
+    several = [f"costs of {name} are of {count} hierarchies: rows of unlike ones do not compare"
+               for name, count in counts[counts > 1].items()]  # fmt: skip
+    return [*_note("without costs, as other seeds have those of another hierarchy, or none", _names(mixed)), *several]
 
 
 def of_other_data(of_runs: pd.DataFrame) -> list[str]:

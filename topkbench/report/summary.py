@@ -32,7 +32,12 @@ def build(results: Path, select: runs.Rule = "per_metric") -> Report:
     """
     records, skipped = runs.load_all(results)
     of_runs = frame(records, select)
-    said = [*notes.of_unreadable(skipped), *notes.of_unfinished(of_runs), *notes.of_repeated(of_runs)]
+    said = [
+        *notes.of_unreadable(skipped),
+        *notes.of_unfinished(of_runs),
+        *notes.of_repeated(of_runs),
+        *notes.of_hierarchies(of_runs),
+    ]
     folded = rows(of_runs)
     if folded.empty:
         found = "".join(f" ({note})" for note in said)
