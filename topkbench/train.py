@@ -65,7 +65,7 @@ def train(
     planned = plan(store, settings.resolve(method, chosen, facts(store), preset))
     done = runs.find(results, store.name, planned.run_id)
     if done and done.status == "done" and not force:
-        if _has_costs_of(hierarchy_of(store), done, planned.settings):
+        if has_costs_of(hierarchy_of(store), done, planned.settings):
             return Outcome(done, runs.folder(results, store.name, planned.run_id), was_done=True)
         note(f"{planned.run_id} is done, but without the costs of the hierarchy that the data have now; it runs anew")
     (outcome,) = train_pass(store, results, [planned], progress=progress)
@@ -74,7 +74,7 @@ def train(
     return outcome
 
 
-def _has_costs_of(known: Hierarchy | None, done: runs.Record, resolved: Settings) -> bool:
+def has_costs_of(known: Hierarchy | None, done: runs.Record, resolved: Settings) -> bool:
     """Whether a record's costs were measured with this hierarchy; where there is none, whatever it holds stays true."""
     return known is None or resolved.needs_hierarchy or done.data.get("hierarchy") == known.checksum
 

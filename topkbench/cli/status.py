@@ -24,9 +24,9 @@ def status(
 ) -> None:
     """Show which runs of a sweep are done, and why others failed; trains nothing."""
     plan = _sweeps.planned(spec, data, results, seeds, extra)
-    records = {member.run_id: plan.record(member) for member in plan.members}
-    statuses = {run_id: record.status if record else "missing" for run_id, record in records.items()}
-    errors = {i: (record.error or "") for i, record in records.items() if record and record.status == "failed"}
+    statuses = plan.statuses()
+    failed = [member for member in plan.members if statuses[member.run_id] == "failed"]
+    errors = {member.run_id: record.error or "" for member in failed if (record := plan.record(member))}
     if as_json:
         typer.echo(
             json.dumps({"sweep": spec, "dataset": plan.store.name, "runs": statuses, "errors": errors}, indent=2)

@@ -7,6 +7,7 @@ from typing import Any
 
 from topkbench import runs, settings, train
 from topkbench.errors import UsageError
+from topkbench.hierarchy import Hierarchy
 from topkbench.recording import Planned
 from topkbench.store import Store
 from topkbench.sweep import spec
@@ -23,12 +24,14 @@ class Plan:
         store: the data.
         results: the folder of records.
         members: the runs.
+        hierarchy: of the data's classes, if they have one.
     """
 
     name: str
     store: Store
     results: Path
     members: Sequence[Planned]
+    hierarchy: Hierarchy | None
 
     def record(self, member: Planned) -> runs.Record | None:
         """Of a run, if it has one."""
@@ -36,8 +39,13 @@ class Plan:
 
     def statuses(self) -> dict[str, str]:
         """Run id -> done, failed, interrupted or missing, read from the results folder."""
-        records = {member.run_id: self.record(member) for member in self.members}
-        return {run_id: record.status if record else MISSING for run_id, record in records.items()}
+        return {member.run_id: self._status(member) for member in self.members}
+
+    def _status(self, member: Planned) -> str:
+        record = self.record(member)
+        # One that is done, but without the costs of the hierarchy that the data have now, is missing them.
+        stale = record and record.status == "done" and not train.has_costs_of(self.hierarchy, record, member.settings)
+        return record.status if record and not stale else MISSING
 
     def todo(self, members: Sequence[Planned], retry_failed: bool) -> list[Planned]:
         """Those of some runs that are still to be trained: also those that were interrupted."""
@@ -79,7 +87,7 @@ def make(
         except UsageError as error:
             raise UsageError(f"{line.where}: {error}") from error
         found.setdefault(member.run_id, member)
-    return Plan(specification, store, results, _neighbourly(list(found.values())))
+    return Plan(specification, store, results, _neighbourly(list(found.values())), train.hierarchy_of(store))
 
 
 def passes(members: Sequence[Planned], heads: int) -> Iterator[list[Planned]]:

@@ -1,7 +1,7 @@
 """Doing a plan, or a share of it, pass by pass."""
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from topkbench import train
@@ -10,10 +10,7 @@ from topkbench.errors import MemoryShortError, RunError, TopkbenchError
 from topkbench.progress import Progress
 from topkbench.recording import Outcome, Planned
 from topkbench.sweep.plan import Plan, passes
-from topkbench.train import Held
-
-Note = Callable[[str], None]
-"""Says something to whoever looks on."""
+from topkbench.train import Held, Note
 
 
 def work(plan: Plan, members: Sequence[Planned], heads: int, *, progress: Progress, note: Note) -> None:
