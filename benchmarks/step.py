@@ -1,13 +1,16 @@
-"""A training step of one head against its floor: the two matrix products and the optimizer's step alone.
+"""A training step against its floor: for each head two matrix products and the optimizer's step alone.
 
     python benchmarks/step.py --method softmax_cross_entropy --threads 2
     python benchmarks/step.py --method softmax_cross_entropy bitonic --device cuda --classes 10450
+    python benchmarks/step.py --device cuda --heads 1 2 4 8 16 36 64
 
-The step is the trainer's own, from gathering the batch to the updated weights. Floor and step take turns, 20 of each
-a round; the figures are medians over rounds of the mean time in a round.
+The step is the trainer's own, from gathering the batch to the updated weights, on a GPU replayed as a CUDA graph.
+Heads differ in their learning rates. Floor, of one head, and step take turns, 20 of each a round; the figures are
+medians over rounds of the mean time in a round.
 """
 
 import argparse
+import itertools
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -16,32 +19,32 @@ from statistics import median
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from topkbench import batches, settings, store, train
 from topkbench.bench.cost import bare_step
-from topkbench.stack import Stack
+from topkbench.passes import Pass
+from topkbench.replayed import Batches
 
 DIM, BATCH, ROWS = 2048, 500, 20_000
 STEPS_A_ROUND = 20
 
 
-def build(folder: Path, method: str, classes: int, device: str) -> Stack:
-    """A stack of one over random rows, held in memory or on the device."""
+def build(folder: Path, method: str, classes: int, device: str, heads: int) -> Pass:
+    """Heads over random rows, held in memory or on the device."""
     rng = np.random.default_rng(0)
     rows = rng.standard_normal((ROWS, DIM), dtype=np.float32), rng.integers(classes, size=ROWS)
     data = store.create(folder / "random.h5", {"train": rows, "test": rows}, n_classes=classes)
     residency = "ram" if device == "cpu" else "device"
     options = {"device": device, "residency": residency, "valid_size": 1000, "batch_size": BATCH}
-    return train.build(data, [settings.resolve(method, options, train.facts(data))]).stacks[0]
+    rates = [4.5 + 0.01 * head for head in range(heads)]
+    return train.build(data, [settings.resolve(method, {**options, "nloglr": r}, train.facts(data)) for r in rates])
 
 
-def endless(stack: Stack) -> Iterator[tuple[Tensor, Tensor]]:
+def endless(together: Pass) -> Iterator[Batches]:
     """Training batches without end."""
-    rows = stack.splits.train
+    rows = together.stacks[0].splits.train
     while True:
-        for (pair,) in batches.batches([rows], [torch.randperm(len(rows))], BATCH, drop_last=True):
-            yield pair
+        yield from batches.batches([rows], [torch.randperm(len(rows))], BATCH, drop_last=True)
 
 
 def timed(step: Callable[[], None], device: str) -> float:
@@ -54,12 +57,18 @@ def timed(step: Callable[[], None], device: str) -> float:
     return (time.perf_counter() - start) / STEPS_A_ROUND * 1e3
 
 
-def compare(method: str, classes: int, device: str, rounds: int) -> tuple[float, float, float]:
+def compare(method: str, classes: int, device: str, heads: int, rounds: int) -> tuple[float, float, float]:
     """Medians of the floor's and the step's milliseconds and of their ratio; the first round only warms up."""
     with tempfile.TemporaryDirectory() as folder:
-        stack = build(Path(folder), method, classes, device)
-        rows, alone = endless(stack), bare_step(BATCH, classes, DIM, torch.device(device))
-        pairs = [(timed(alone, device), timed(lambda: stack.step(*next(rows)), device)) for _ in range(rounds + 1)]
+        together = build(Path(folder), method, classes, device, heads)
+        rows, alone = endless(together), bare_step(BATCH, classes, DIM, torch.device(device))
+
+        def step() -> None:
+            together.take(next(rows), 1.0)
+
+        pairs = [(timed(alone, device), timed(step, device)) for _ in range(rounds + 1)]
+    if together.replayed and together.replayed.error:
+        print(f"not captured: {together.replayed.error}", flush=True)
     floors, steps = zip(*pairs[1:], strict=True)
     return median(floors), median(steps), median(step / lower for lower, step in pairs[1:])
 
@@ -71,13 +80,15 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--classes", type=int, default=1000)
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
+    parser.add_argument("--heads", type=int, nargs="+", default=[1])
     parser.add_argument("--rounds", type=int, default=15)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
-    print("| method | threads | floor ms | step ms | step / floor |\n|---|---|---|---|---|")
-    for method in arguments.method:
-        floor_ms, step_ms, ratio = compare(method, arguments.classes, arguments.device, arguments.rounds)
-        print(f"| {method} | {arguments.threads} | {floor_ms:.2f} | {step_ms:.2f} | {ratio:.3f} |", flush=True)
+    print("| method | heads | threads | floor ms | step ms | step / floor |\n|---|---|---|---|---|---|")
+    for method, heads in itertools.product(arguments.method, arguments.heads):
+        floor_ms, step_ms, ratio = compare(method, arguments.classes, arguments.device, heads, arguments.rounds)
+        shown = f"{floor_ms:.2f} | {step_ms:.2f} | {ratio:.3f}"
+        print(f"| {method} | {heads} | {arguments.threads} | {shown} |", flush=True)
 
 
 if __name__ == "__main__":

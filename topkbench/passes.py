@@ -52,7 +52,7 @@ class Pass:
         runs, epochs = self.runs, self._shared.n_epochs
         with progress(epochs * self._steps, "step", _title(len(runs))) as bar, _products(self._shared.precision):
             for epoch, step, rows in self.batches():
-                self._take(rows, scheduled(epoch, self._shared.lr_steps))
+                self.take(rows, scheduled(epoch, self._shared.lr_steps))
                 note = ""
                 if protocol.is_evaluated(step, self._steps, self._shared.eval_every):
                     for stack in _alive(self.stacks):
@@ -64,7 +64,7 @@ class Pass:
         for stack in self.stacks:
             stack.keep_prototypes()
 
-    def _take(self, rows: Batches, rate_factor: float) -> None:
+    def take(self, rows: Batches, rate_factor: float) -> None:
         """A step of every stack that goes on."""
         if self.replayed:
             self.replayed(rows, rate_factor, tuple(run.error for run in self.runs))

@@ -24,7 +24,8 @@ from topkbench.problem import Problem
 from topkbench.selection import Evaluation, Measured, Selection
 from topkbench.settings import Settings
 
-_EVALUATION_BYTES = 8 * 2**20  # of embeddings and scores that an evaluation holds at once; more leave the cache
+# Of embeddings and scores that an evaluation holds at once: on a CPU more leave the cache, on a GPU less leave it idle.
+_EVALUATION_BYTES = {"cpu": 8 * 2**20, "cuda": 256 * 2**20}
 
 
 @dataclass(frozen=True)
@@ -194,7 +195,7 @@ class Stack:
     def _scored(self, rows: Rows) -> Iterator[tuple[Tensor, Tensor]]:
         """Scores [H, B, C] and labels [B] of every row, in blocks, so that memory is bounded."""
         self.head.eval()
-        for x_BD, y_B in rows.in_order(max(1, _EVALUATION_BYTES // self._row_bytes)):
+        for x_BD, y_B in rows.in_order(max(1, _EVALUATION_BYTES[self._device.type] // self._row_bytes)):
             yield self.head(x_BD), y_B
         self.head.train()
 
