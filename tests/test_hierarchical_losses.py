@@ -1,6 +1,7 @@
 """Losses that know the classes' distances or tree: the papers' formulas, torch_prototypes' values, the contract."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -277,3 +278,30 @@ def test_refuses_options(method, options, message):
 def test_the_offset_without_its_regulariser_is_idle():
     assert losses.load("emd", weight=0.0).idle() == ("mu",)
     assert losses.load("emd").idle() == ()
+
+
+def test_a_guide_of_some_classes_is_the_distortion_of_those_drawn():
+    """And of all of them, where as many are drawn; heads of a stack are compared by the same classes."""
+    generator = torch.Generator().manual_seed(0)
+    points_HCE = torch.randn(2, 9, 3, generator=generator)
+    distances_CC = torch.randint(1, 9, (9, 9), generator=generator).triu(1)
+    problem = Problem(distances=distances_CC + distances_CC.T, prototypes=points_HCE)
+    some = losses.load("metric_guided_prototypes", guide_weight=2.0, guide_classes=4)
+    found_H = some.regulariser(replace(problem, generator=torch.Generator().manual_seed(7)))
+    drawn = torch.randperm(9, generator=torch.Generator().manual_seed(7))[:4].tolist()
+    for found, points_CE in zip(found_H, points_HCE, strict=True):
+        ratios = torch.stack(
+            [
+                (points_CE[i] - points_CE[j]).norm() / problem.distances[i, j]
+                for i in drawn for j in drawn if i != j
+            ]
+        )  # fmt: skip
+        scale = ratios.sum() / ratios.square().sum()
+        torch.testing.assert_close(found, 2 * (scale * ratios - 1).square().mean())
+    whole = losses.load("metric_guided_prototypes", guide_weight=2.0)
+    torch.testing.assert_close(replace(some, guide_classes=9).regulariser(problem), whole.regulariser(problem))
+    assert "guide_classes" in whole.idle()
+    assert "guide_classes" in replace(some, guide="rank").idle()
+    assert "guide_classes" not in some.idle()
+    with pytest.raises(UsageError, match="guide_classes = 1: a distance takes 2 classes"):
+        losses.load("metric_guided_prototypes", guide_classes=1)
