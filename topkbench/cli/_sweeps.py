@@ -13,18 +13,11 @@ if TYPE_CHECKING:
     from topkbench.sweep import Plan
 
 Spec = Annotated[str, Argument(metavar="SPEC", help="A TOML file, or NAME/SECTION of a preset.")]
-Data = Annotated[
-    Path | None, Option(envvar="TOPKBENCH_DATA", help="A prepared file; by default the only one in data/.")
-]
-Results = Annotated[Path, Option(envvar="TOPKBENCH_RESULTS", help="The folder of run records.")]
 Seeds = Annotated[str | None, Option(help="In place of the specification's: 0-4 or 0,2,7.")]
 Set = Annotated[
     list[str] | None,
     Option("--set", metavar="NAME=VALUE", help="Any option, in place of what the specification says of it."),
 ]
-
-
-RESULTS = Path("results")
 
 
 def planned(

@@ -2,11 +2,12 @@
 
 import json
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from typer import Argument, Option
+from typer import Argument
+
+from topkbench.cli import _options
 
 if TYPE_CHECKING:
     from topkbench.lookup import Found
@@ -23,8 +24,8 @@ def register(app: typer.Typer) -> None:
 def diff(
     run_a: Annotated[str, Argument(metavar="RUN_A", help=_NAME)],
     run_b: Annotated[str, Argument(metavar="RUN_B", help="Likewise.")],
-    results: Annotated[Path, Option(envvar="TOPKBENCH_RESULTS", help="The folder of run records.")] = Path("results"),
-    as_json: Annotated[bool, Option("--json", help="Print a JSON document.")] = False,
+    results: _options.Results = _options.RESULTS,
+    as_json: _options.Json = False,
 ) -> None:
     """Show what differs between two runs: settings, data, environment, accuracies, rows that one alone gets right."""
     from topkbench import lookup

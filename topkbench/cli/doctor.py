@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 from typer import Option
 
+from topkbench.cli import _options
 from topkbench.errors import DataError
 
 _STYLES = {"ok": "green", "note": "yellow", "bad": "red"}
@@ -21,9 +22,9 @@ def doctor(
     data: Annotated[
         list[Path] | None, Option(envvar="TOPKBENCH_DATA", help="Prepared files; by default all in data/.")
     ] = None,
-    results: Annotated[Path, Option(envvar="TOPKBENCH_RESULTS", help="The folder of run records.")] = Path("results"),
+    results: _options.Results = _options.RESULTS,
     baseline: Annotated[bool, Option(help="Train softmax_cross_entropy for a minute at most.")] = True,
-    as_json: Annotated[bool, Option("--json", help="Print a JSON document.")] = False,
+    as_json: _options.Json = False,
 ) -> None:
     """Check data, disk, locks, device and versions, and train a baseline of a minute at most."""
     from rich.text import Text

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from topkbench.cli import _paths
+from topkbench.cli import _options, _paths
 from topkbench.errors import UsageError
 from topkbench.runs import Rule
 
@@ -21,9 +21,7 @@ def register(app: typer.Typer) -> None:
 
 def report(
     context: typer.Context,
-    results: Annotated[
-        Path, typer.Option(envvar="TOPKBENCH_RESULTS", help="The folder that holds the run records.")
-    ] = Path("results"),
+    results: _options.Results = _options.RESULTS,
     format_: Annotated[
         Format | None, typer.Option("--format", help="By default what --out's suffix names, else rich.")
     ] = None,

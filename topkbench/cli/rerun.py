@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 from typer import Argument, Option
 
-from topkbench.cli import _paths, _progress
+from topkbench.cli import _options, _paths, _progress
 from topkbench.errors import RunError
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def rerun(
     data: Annotated[
         Path | None, Option(envvar="TOPKBENCH_DATA", help="The run's prepared file; by default the only one in data/.")
     ] = None,
-    results: Annotated[Path, Option(envvar="TOPKBENCH_RESULTS", help="The folder of run records.")] = Path("results"),
+    results: _options.Results = _options.RESULTS,
     method: Annotated[
         str | None, Option(help="./my_loss.py, if the run was of a file of yours: no record holds its path.")
     ] = None,

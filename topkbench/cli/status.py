@@ -1,12 +1,10 @@
 """`topkbench status`: how far a sweep has come."""
 
 import json
-from typing import Annotated
 
 import typer
-from typer import Option
 
-from topkbench.cli import _sweeps
+from topkbench.cli import _options, _sweeps
 
 
 def register(app: typer.Typer) -> None:
@@ -16,11 +14,11 @@ def register(app: typer.Typer) -> None:
 
 def status(
     spec: _sweeps.Spec,
-    data: _sweeps.Data = None,
-    results: _sweeps.Results = _sweeps.RESULTS,
+    data: _options.Data = None,
+    results: _options.Results = _options.RESULTS,
     seeds: _sweeps.Seeds = None,
     extra: _sweeps.Set = None,
-    as_json: Annotated[bool, Option("--json", help="Print a JSON document.")] = False,
+    as_json: _options.Json = False,
 ) -> None:
     """Show which runs of a sweep are done, and why others failed; trains nothing."""
     plan = _sweeps.planned(spec, data, results, seeds, extra)

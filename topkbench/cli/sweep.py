@@ -3,12 +3,12 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer import Option
 
-from topkbench.cli import _executors, _foretold, _progress, _sweeps
+from topkbench.cli import _executors, _foretold, _options, _progress, _sweeps
 from topkbench.errors import RunError
 
 if TYPE_CHECKING:
@@ -36,8 +36,8 @@ def _share(text: str) -> tuple[int, int]:
 
 def sweep(
     spec: _sweeps.Spec,
-    data: _sweeps.Data = None,
-    results: _sweeps.Results = _sweeps.RESULTS,
+    data: _options.Data = None,
+    results: _options.Results = _options.RESULTS,
     seeds: _sweeps.Seeds = None,
     extra: _sweeps.Set = None,
     dry_run: Annotated[bool, Option("--dry-run", help="Say what it would do and take, and do nothing.")] = False,
@@ -65,14 +65,10 @@ def sweep(
     share: Annotated[
         Any, Option(parser=_share, metavar="I/N", help="Take the I-th of N shares of the plan: a worker's part.")
     ] = None,
-    device: Annotated[Literal["auto", "cpu", "cuda"] | None, Option(help="Where to compute.")] = None,
-    residency: Annotated[
-        Literal["auto", "device", "ram", "mmap"] | None, Option(help="Where the embeddings are held.")
-    ] = None,
-    cuda_graph: Annotated[
-        Literal["auto", "off"] | None, Option(help="Capture training steps as CUDA graphs where they can be.")
-    ] = None,
-    as_json: Annotated[bool, Option("--json", help="Print a JSON document.")] = False,
+    device: _options.Device = None,
+    residency: _options.Residency = None,
+    cuda_graph: _options.CudaGraph = None,
+    as_json: _options.Json = False,
 ) -> None:
     """Train every run of a grid that is not done; the same command goes on where the last one ended.
 

@@ -3,13 +3,12 @@
 import contextlib
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from typer import Option
 
-from topkbench.cli import _paths, _progress
+from topkbench.cli import _options, _paths, _progress
 from topkbench.cli._assignments import assignments
 from topkbench.cli._command import ManyValues
 
@@ -37,11 +36,8 @@ def train(
     p_k: Annotated[
         list[float] | None, Option(help="Weights of the top-1, top-2, … objectives: --p-k .5 0 0 0 .5")
     ] = None,
-    data: Annotated[
-        Path | None,
-        Option(envvar="TOPKBENCH_DATA", help="A prepared file; by default the only one in data/."),
-    ] = None,
-    results: Annotated[Path, Option(envvar="TOPKBENCH_RESULTS", help="The folder of run records.")] = Path("results"),
+    data: _options.Data = None,
+    results: _options.Results = _options.RESULTS,
     preset: Annotated[str | None, Option(help="NAME/SECTION: the settings of a paper's table.")] = None,
     seed: Annotated[int | None, Option(help="Seed of the split, the initial values and the batch order.")] = None,
     n_epochs: Annotated[int | None, Option(help="Passes over the training rows.")] = None,
@@ -84,13 +80,9 @@ def train(
     eval_test: Annotated[
         Literal["picked", "always"] | None, Option(help="Evaluate test where a rule may pick it, or always.")
     ] = None,
-    device: Annotated[Literal["auto", "cpu", "cuda"] | None, Option(help="Where to compute.")] = None,
-    residency: Annotated[
-        Literal["auto", "device", "ram", "mmap"] | None, Option(help="Where the embeddings are held.")
-    ] = None,
-    cuda_graph: Annotated[
-        Literal["auto", "off"] | None, Option(help="Capture the training step as a CUDA graph where it can be.")
-    ] = None,
+    device: _options.Device = None,
+    residency: _options.Residency = None,
+    cuda_graph: _options.CudaGraph = None,
     precision: Annotated[
         Literal["highest", "high", "bf16", "float64"] | None, Option(help="Of the matrix products.")
     ] = None,
