@@ -329,7 +329,7 @@ def test_known_classes_need_no_hierarchy(make):
         (TREE.replace("all", "low"), "line 6: 'low' with parent 'low' is part of a circle"),
         (TREE.replace("4,high\n", ""), r"1 of 5 classes are in no line, the first is '4' \(label 4\)"),
         ("0,1,2,3,x\n" * 5, "1 of 5 classes are in no line"),
-        ("0,1,1,1,1\n" * 5, "row 0, column 2|row 1, column 1|row 0, column 1"),
+        ("0,1,1,1,1\n" * 5, "tree.csv, line 2, column 2: 1.0 is not 0, the distance of a class from itself"),
     ],
 )
 def test_hierarchies_that_are_wrong(tmp_path, make, tree, text, message):

@@ -1,5 +1,9 @@
 """Captured steps: what is replayed is what would have been done. Work that is simply done again stands for a graph."""
 
+import gc
+import weakref
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -7,6 +11,7 @@ from topkbench import settings, train
 from topkbench.passes import Pass
 from topkbench.progress import silent
 from topkbench.replayed import Replayed
+from topkbench.stack import is_captured
 from topkbench.store import open_store
 
 QUICK = {"n_epochs": 3, "batch_size": 50, "eval_every": 10, "device": "cpu", "residency": "ram", "lr_steps": (3,)}
@@ -21,7 +26,7 @@ def trained(blobs, methods: list[str], capture=None, **chosen: object) -> Pass:
     ]
     together = train.build(store, members)
     if capture:
-        together.replayed = Replayed(together._step, capture)
+        together.replayed = Replayed(capture)
     together.train(silent)
     return together
 
@@ -64,15 +69,34 @@ def test_what_cannot_be_captured_is_done_as_it_comes(blobs):
     assert [run.history for run in stubborn.runs] == [run.history for run in eager.runs]
 
 
-def test_noise_is_not_captured(blobs):
-    store = open_store(blobs)
+def test_what_is_not_the_same_work_every_time_is_not_captured(blobs, tmp_path):
+    own = tmp_path / "own.py"
+    own.write_text("from topkbench.losses.softmax_cross_entropy import Loss")
+    facts = train.facts(open_store(blobs))
     for method, chosen, can in [
         ("bitonic", {}, True),
         ("bitonic", {"apply_dropout": True}, False),
         ("perturbed_topk", {}, False),
+        (str(own), {}, False),
     ]:
-        stack = train.build(store, [settings.resolve(method, {**QUICK, **chosen}, train.facts(store))]).stacks[0]
-        assert stack.can_be_captured is can
+        resolved = settings.resolve(method, {**QUICK, "device": "cuda", **chosen}, facts)
+        assert is_captured(resolved) is can
+        off = replace(resolved.protocol, cuda_graph="off")
+        on_cpu = replace(resolved.protocol, device="cpu")
+        assert not any(is_captured(replace(resolved, protocol=other)) for other in (off, on_cpu))
+
+
+def test_a_pass_goes_with_its_last_name(blobs):
+    """On a GPU its memory would outlive it, were it in a circle."""
+    gc.disable()
+    try:
+        together = trained(blobs, ["bitonic"], lambda work: work)
+        together.replayed._replay = None  # as a graph, which does not hold the work
+        gone = weakref.ref(together)
+        del together
+        assert gone() is None
+    finally:
+        gc.enable()
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")

@@ -39,11 +39,10 @@ def parts(
         family_C: the family of each class, if the classes have a tree.
 
     Raises:
-        UsageError: the data have no test split, or no families for noise among siblings.
+        UsageError: as `require`.
         DataError: a label is out of range, which prepare has refused: the file has changed since.
     """
-    if "test" not in store.splits:
-        raise UsageError(f"{store.path} has no test split; prepare its dump again with --test-fraction .1")
+    require(store, shared, has_tree=family_C is not None)
     label_N = _labels(store, "train")
     valid, train_index = _split(store, label_N, shared, generator)
     return {
@@ -51,6 +50,19 @@ def parts(
         "valid": valid,
         "test": _whole(store, "test"),
     }
+
+
+def require(store: Store, shared: Protocol, *, has_tree: bool) -> None:
+    """Refuse data that cannot be split as asked for.
+
+    Raises:
+        UsageError: they have no test split, or no families for noise among siblings.
+    """
+    if "test" not in store.splits:
+        raise UsageError(f"{store.path} has no test split; prepare its dump again with --test-fraction .1")
+    if shared.label_noise and shared.noise == "siblings" and not has_tree:
+        cure = "give them a class tree with 'topkbench prepare --hierarchy FILE'"
+        raise UsageError(f"--noise siblings: these data have no class tree; {cure}")
 
 
 def _split(store: Store, label_N: Tensor, shared: Protocol, generator: torch.Generator) -> tuple[Part, Tensor]:
@@ -75,10 +87,7 @@ def _with_noise(label_N: Tensor, classes: int, shared: Protocol, family_C: Tenso
     if not shared.label_noise:
         return label_N
     generator = protocol.noise(shared.seed, "label noise")
-    if shared.noise == "siblings":
-        if family_C is None:
-            cure = "give them a class tree with 'topkbench prepare --hierarchy FILE'"
-            raise UsageError(f"--noise siblings: these data have no class tree; {cure}")
+    if shared.noise == "siblings" and family_C is not None:
         return label_noise.among_siblings(label_N, family_C, shared.label_noise, generator)
     return label_noise.within_blocks(label_N, classes, shared.label_noise, shared.noise_block, generator)
 

@@ -38,9 +38,7 @@ class Pass:
         self._steps = self.stacks[0].steps_per_epoch
         if any(stack.steps_per_epoch != self._steps for stack in self.stacks):
             raise ValueError("stacks of one pass take as many steps an epoch as each other")
-        is_captured = self._shared.device == "cuda" and self._shared.cuda_graph == "auto"
-        can_be = all(stack.can_be_captured for stack in self.stacks)
-        self.replayed = Replayed(self._step, cuda_graph) if is_captured and can_be else None
+        self.replayed = Replayed(cuda_graph) if all(stack.is_captured for stack in self.stacks) else None
 
     @property
     def runs(self) -> list[Run]:
@@ -67,7 +65,7 @@ class Pass:
     def take(self, rows: Batches, rate_factor: float) -> None:
         """A step of every stack that goes on."""
         if self.replayed:
-            self.replayed(rows, rate_factor, tuple(run.error for run in self.runs))
+            self.replayed(self._step, rows, rate_factor, tuple(run.error for run in self.runs))
         else:
             self._step(rows, rate_factor)
 
@@ -98,9 +96,9 @@ def _title(runs: int) -> str:
 
 def _best(runs: Sequence[Run]) -> str:
     """The state of the pass in a few words: its best run."""
-    latest = max((run.history[-1] for run in runs), key=lambda entry: float(entry["valid"]["top1"]))
-    valid: Mapping[str, float] = latest["valid"]
-    return f"loss {latest['loss']:.4f}, validation {100 * valid['top1']:.2f} | {100 * valid['top5']:.2f}"
+    best = max((run.history[-1] for run in runs), key=lambda entry: float(entry["valid"]["top1"]))
+    valid: Mapping[str, float] = best["valid"]
+    return f"loss {best['loss']:.4f}, validation {100 * valid['top1']:.2f} | {100 * valid['top5']:.2f}"
 
 
 @contextmanager

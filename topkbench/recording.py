@@ -66,10 +66,10 @@ class Recorder:
         self._pass = together
 
     @property
-    def _was_captured(self) -> bool:
-        """Whether steps were taken as a CUDA graph."""
+    def _graph(self) -> bool | str:
+        """Whether steps were taken as a CUDA graph, or why they could not be."""
         replayed = self._pass.replayed if self._pass else None
-        return replayed is not None and not replayed.error
+        return replayed is not None and (replayed.error or replayed.captured)
 
     def save_results(self) -> list[Outcome]:
         """Save what each run has come to: done, or failed where it has diverged."""
@@ -93,11 +93,11 @@ class Recorder:
             status=status,
             error=error,
             started=self._started.isoformat(timespec="seconds"),
-            seconds=round(time.monotonic() - self._clock, 3),
+            seconds=round((time.monotonic() - self._clock) / len(self._members), 3),  # its share of the pass
             config=member.settings.config(),
             origin=member.settings.origin,
             data=_describe(self._store, self._splits[at], self._pass),
-            environment={**environment(device), "heads": len(self._members), "cuda_graph": self._was_captured},
+            environment={**environment(device), "heads": len(self._members), "cuda_graph": self._graph},
             history=run.history,
             selected=run.selection.selected() if is_done else {},
         )

@@ -95,7 +95,8 @@ def _planned(old: Record, store: Store, method: str | None, device: str | None, 
     recorded = settings.of_record(old.config, old.origin, train.facts(store), method)
     own = recorded.protocol
     here = replace(own, device=device or own.device, residency=residency or "auto")
-    member = train.plan(store, replace(recorded, protocol=here))
+    known = train.hierarchy_of(store)
+    member = train.plan(store, train.placed(replace(recorded, protocol=here), store), known)
     if member.run_id != old.run_id:
         why = "their classes or hierarchy, the method's options or the record itself have changed since"
         raise UsageError(f"with these data the record of {old.run_id} is one of {member.run_id}: {why}; train it anew")

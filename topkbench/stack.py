@@ -72,8 +72,11 @@ class _Group:
         """The mean loss of each head, [H]."""
         target_HB = y_B.expand(len(self.members), -1)
         loss, problem = self.members[0], replace(problem, generator=self.generator)
-        losses_HB = one_a_sample(loss.jointly(self.members, scores_HBC, target_HB, problem), target_HB)
-        return losses_HB.mean(-1) + loss.regulariser(problem)
+        try:
+            losses_HB = one_a_sample(loss.jointly(self.members, scores_HBC, target_HB, problem), target_HB)
+            return losses_HB.mean(-1) + loss.regulariser(problem)
+        except SystemExit as error:  # which would end the program as if all were well
+            raise RuntimeError(f"the loss calls exit({error.code!r})") from error
 
 
 class Stack:
@@ -99,6 +102,7 @@ class Stack:
     ) -> None:
         self.runs = [Run(s.loss) for s in settings]
         self.protocol = settings[0].protocol
+        self.is_captured = all(map(is_captured, settings))
         self.splits = splits
         self.generator = generator
         self.head = _head(settings, dims, generator, problem, device, splits.train.dtype)
@@ -115,11 +119,6 @@ class Stack:
     def steps_per_epoch(self) -> int:
         """Whole batches in the training rows."""
         return len(self.splits.train) // self.protocol.batch_size
-
-    @property
-    def can_be_captured(self) -> bool:
-        """Whether a step is the same work every time: of generators of noise a CUDA graph knows nothing."""
-        return not (self.protocol.apply_dropout or any(run.loss.draws_noise for run in self.runs))
 
     def step(self, x_BD: Tensor, y_B: Tensor, rate_factor: float = 1.0) -> None:
         """One step of all heads, at their learning rates times a factor; nothing in it waits for the device."""
@@ -220,6 +219,17 @@ def _record(run: Run, at: Evaluation, loss: float) -> None:
         where = f"epoch {at.epoch}, step {at.step}"
         cure = "try a larger --nloglr, or see that the data and the loss are finite"
         run.error = f"diverged: loss or weights are not finite at {where}; {cure}"
+
+
+def is_captured(settings: Settings) -> bool:
+    """Whether steps of a run are captured as a CUDA graph.
+
+    They are where a step is the same work every time: a graph knows nothing of generators, nor of what a user's own
+    loss may remember from step to step.
+    """
+    shared = settings.protocol
+    same_work = not (shared.apply_dropout or settings.loss.draws_noise or settings.source)
+    return same_work and shared.device == "cuda" and shared.cuda_graph == "auto"
 
 
 def head_key(loss: Method) -> tuple[str, dict[str, Any]]:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -19,7 +19,7 @@ from topkbench.problem import Problem
 from topkbench.progress import Progress, silent
 from topkbench.recording import Outcome, Planned, Recorder
 from topkbench.settings import Settings
-from topkbench.stack import Splits, Stack, head_key
+from topkbench.stack import Splits, Stack, head_key, is_captured
 from topkbench.store import Store, open_store
 from topkbench.training_options import Protocol
 
@@ -62,10 +62,11 @@ def train(
         KeyboardInterrupt: passed on, once the record says `interrupted`.
     """
     store = open_store(data)
-    planned = plan(store, settings.resolve(method, chosen, facts(store), preset))
+    known = hierarchy_of(store)
+    planned = plan(store, placed(settings.resolve(method, chosen, facts(store), preset), store), known)
     done = runs.find(results, store.name, planned.run_id)
     if done and done.status == "done" and not force:
-        if has_costs_of(hierarchy_of(store), done, planned.settings):
+        if has_costs_of(known, done, planned.settings):
             return Outcome(done, runs.folder(results, store.name, planned.run_id), was_done=True)
         note(f"{planned.run_id} is done, but without the costs of the hierarchy that the data have now; it runs anew")
     (outcome,) = train_pass(store, results, [planned], progress=progress)
@@ -79,16 +80,18 @@ def has_costs_of(known: Hierarchy | None, done: runs.Record, resolved: Settings)
     return known is None or resolved.needs_hierarchy or done.data.get("hierarchy") == known.checksum
 
 
-def plan(store: Store, resolved: Settings) -> Planned:
-    """A run of these settings on this machine, by the name that its record will have.
+def plan(store: Store, resolved: Settings, known: Hierarchy | None) -> Planned:
+    """A run of these settings, by the name that its record will have.
+
+    Args:
+        store: the data.
+        resolved: the settings.
+        known: the hierarchy of the data's classes.
 
     Raises:
-        UsageError: the data lack what the method needs, or the device is not there.
+        UsageError: the data lack what the method or the protocol needs. It is better told before there is a folder.
     """
-    resolved = placed(resolved, store)
-    known = hierarchy_of(store) if resolved.needs_hierarchy else None
-    if resolved.loss.needs:  # better told before there is a folder for the run
-        _require_needs([resolved], _problem(known, torch.device("cpu"), protocol.stream(0)))
+    _require(store, resolved, known)
     identity = resolved.identity(store.checksum, store.n_classes, known.checksum if known else None)
     return Planned(runs.run_id(resolved.method, identity), resolved)
 
@@ -170,8 +173,17 @@ def build(store: Store, members: Sequence[Settings], held: Held | None = None, *
     return Pass(lanes, known.checksum if known else None)
 
 
-def stack_key(member: Settings) -> tuple[Any, ...]:
-    """What runs that are trained in one pass have in common.
+class StackKey(NamedTuple):
+    """What runs that are trained in one pass have in common."""
+
+    head: str
+    head_options: dict[str, Any]
+    is_captured: bool
+    protocol: Protocol
+
+
+def stack_key(member: Settings) -> StackKey:
+    """What a run has in common with those that it may be trained with.
 
     Runs of one seed share split, initial values and batch order. Those of several seeds take their steps together where
     they have equally many, which subsets of the rows need not.
@@ -179,7 +191,7 @@ def stack_key(member: Settings) -> tuple[Any, ...]:
     own = member.protocol
     is_subset = own.train_per_class is not None or own.train_fraction is not None
     shared = replace(own, nloglr=0.0, weight_decay=0.0, seed=own.seed if is_subset else 0)
-    return *head_key(member.loss), shared
+    return StackKey(*head_key(member.loss), is_captured(member), shared)
 
 
 def _lane(
@@ -191,7 +203,8 @@ def _lane(
     generator = protocol.stream(shared.seed)
     splits = _splits(store, shared, generator, held, known)
     dims = [store.dim, *shared.hidden_dims, store.n_classes]
-    _require_needs(members, _problem(known, device, generator))
+    for member in members:
+        _require(store, member, known)
     shares = [members] if stacked else [[member] for member in members]
     stacks = []
     for share in shares:
@@ -273,10 +286,12 @@ def _problem(known: Hierarchy | None, device: torch.device, generator: torch.Gen
     return Problem(torch.from_numpy(np.array(known.distances)).to(device), parents, generator=generator)
 
 
-def _require_needs(members: Sequence[Settings], problem: Problem) -> None:
-    for member in members:
-        for need in member.loss.needs:
-            if getattr(problem, need) is None:
-                who = member.method if need in type(member.loss).needs else f"loss = {member.config()['loss']}"
-                cure = "give them a hierarchy with 'topkbench prepare --hierarchy FILE'"
-                raise UsageError(f"{who} needs {need} of the classes, which these data do not have; {cure}")
+def _require(store: Store, resolved: Settings, known: Hierarchy | None) -> None:
+    has_tree = known is not None and known.parents is not None
+    partition.require(store, resolved.protocol, has_tree=has_tree)
+    there = {"generator": True, "distances": known is not None, "parents": has_tree}
+    for need in resolved.loss.needs:
+        if not there.get(need):
+            who = resolved.method if need in type(resolved.loss).needs else f"loss = {resolved.config()['loss']}"
+            cure = "give them a hierarchy with 'topkbench prepare --hierarchy FILE'"
+            raise UsageError(f"{who} needs {need} of the classes, which these data do not have; {cure}")

@@ -111,7 +111,11 @@ def test_map_and_test_fraction(run, tmp_path):
         (["whole.npz", "--hierarchy", "cifar-10"], 2, "did you mean 'cifar-100'?"),
         (["whole.npz", "--hierarchy", "circle.csv"], 4, "circle.csv, line 4: 'a' with parent 'a' is part of a circle"),
         (["whole.npz", "--hierarchy", "cifar-100"], 4, "cifar-100: 3 of 3 classes are in no line"),
-        (["whole.npz", "--hierarchy", "lopsided.npy"], 4, "lopsided.npy: not symmetric"),
+        (
+            ["whole.npz", "--hierarchy", "lopsided.npy"],
+            4,
+            "lopsided.npy, row 0, column 1 (from 0): 1.0, but 0.0",
+        ),
         (["whole.npz", "--hierarchy", "objects.npy"], 5, "objects.npy holds Python objects"),
     ],
 )

@@ -91,6 +91,34 @@ def test_a_failed_run_ends_with_3_and_is_told_by_status(topkbench, blobs, tmp_pa
     assert "Traceback" not in status.stdout
 
 
+def test_what_a_users_loss_says_and_does_stays_out_of_the_results(topkbench, blobs, tmp_path):
+    """One prints; one would end the program, as if all were well."""
+    (tmp_path / "prints.py").write_text(
+        "from topkbench.losses.softmax_cross_entropy import Loss as Softmax\nfrom dataclasses import dataclass\n"
+        "@dataclass(frozen=True)\nclass Loss(Softmax):\n    def __call__(self, *a, **k):\n"
+        "        print('HELLO')\n        return super().__call__(*a, **k)\n"
+    )
+    (tmp_path / "exits.py").write_text(
+        (tmp_path / "prints.py").read_text().replace("print('HELLO')", "__import__('sys').exit(0)")
+    )
+    (tmp_path / "s.toml").write_text("method = ['bitonic', './prints.py', './exits.py']\nn_epochs = 1\nbatch_size = 50")
+    done = topkbench("sweep", "s.toml", "--data", blobs, "--json")
+    statuses = json.loads(done.stdout)["runs"]
+    assert done.returncode == 3
+    assert sorted(statuses.values()) == ["done", "done", "failed"]
+    assert [run_id.partition("-")[0] for run_id, status in statuses.items() if status == "failed"] == ["exits"]
+    assert "HELLO" in done.stderr
+    assert topkbench("train", "--data", blobs, "--method", "./exits.py").returncode == 3
+
+
+def test_a_machine_without_a_gpu_can_look_and_write_scripts(topkbench, blobs, tmp_path):
+    (tmp_path / "s.toml").write_text("method = 'bitonic'\ndevice = 'cuda'")
+    assert topkbench("status", "s.toml", "--data", blobs).returncode == 0
+    script = topkbench("sweep", "s.toml", "--data", blobs, "--executor", "script", "--workers", "2")
+    assert (script.returncode, script.stdout) == (0, "s.sbatch\n")
+    assert topkbench("sweep", "s.toml", "--data", blobs).returncode == 2
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -105,6 +133,12 @@ def test_a_failed_run_ends_with_3_and_is_told_by_status(topkbench, blobs, tmp_pa
         (["grid.toml", "--executor", "script", "--slurm", "cpus=0"], "cpus is 0; give a whole number from 1"),
         (["grid.toml", "--executor", "slurm"], "SLURM is not on this machine"),
         (["grid.toml", "--set", "m=3"], "softmax_cross_entropy has no option 'm'"),
+        (["grid.toml", "--share", "1/2", "--workers", "3"], "--share is one worker's part"),
+        (["grid.toml", "--share", "1/2", "--executor", "script"], "leave out --executor script"),
+        (["grid.toml", "--json", "--executor", "script"], "--json has no effect with --executor script"),
+        (["grid.toml", "--seeds", ""], 'seeds = ""'),
+        (["grid.toml", "--seeds", "1", "--set", "seed=7"], "--seeds 1 and --set say the same"),
+        (["grid.toml", "--set", "label_noise=0.1", "--set", "noise=siblings"], "these data have no class tree"),
     ],
 )
 def test_refused(topkbench, blobs, grid, arguments, message):

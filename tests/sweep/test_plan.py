@@ -23,7 +23,7 @@ def test_every_run_is_planned_once_under_the_id_that_train_gives_it(planned, blo
         for p_k in ((0.5, 0.5), (0.2,) * 5)
     ]
     expected = [
-        train.plan(data, settings.resolve(method, {**shared, **own, "seed": seed}, train.facts(data))).run_id
+        train.plan(data, settings.resolve(method, {**shared, **own, "seed": seed}, train.facts(data)), None).run_id
         for method, own in wanted
         for seed in (0, 1)
     ]

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from topkbench import runs, sweep, train
+from topkbench import batches, runs, sweep, train
 from topkbench.progress import silent
 from topkbench.sweep import Plan
 
@@ -105,7 +105,33 @@ def test_interrupted_runs_are_recorded_and_done_again(planned):
     assert set(plan.statuses().values()) == {"done"}
 
 
-def test_out_of_memory_halves_the_pass_and_all_that_follow(planned, tmp_path):
+def test_one_run_that_is_too_large_does_not_slow_the_others(planned, tmp_path):
+    hungry = own_loss(tmp_path, "hungry", "raise MemoryError('1 PiB')")
+    text = f"[[runs]]\nmethod = '{hungry}'\n[[runs]]\nmethod = 'softmax_cross_entropy'\nnloglr = [2, 3, 4, 5, 6, 7, 8]"
+    plan = planned("n_epochs = 1\nbatch_size = 200\nseeds = '0-1'\n" + text)
+    work(plan, heads=4)
+    statuses = plan.statuses()
+    assert sorted(statuses.values()) == ["done"] * 14 + ["failed"] * 2
+    done = [plan.record(member) for member in plan.members if statuses[member.run_id] == "done"]
+    # The passes of four that have one that is too large are cut to two, and those to one.
+    assert sorted(record.environment["heads"] for record in done) == [1, 1, 2, 2, 2, 2, *[4] * 8]
+
+
+def test_shares_are_the_same_wherever_they_are_computed(planned, monkeypatch):
+    """`auto` may lead to memory here and to the disk there, and to another place a moment later."""
+    text = "nloglr = [2, 3]\n[[runs]]\nmethod = 'bitonic'\nresidency = 'auto'\n"
+    text += "[[runs]]\nmethod = 'softsort'\nresidency = 'mmap'\n[[runs]]\nmethod = 'neuralsort'\nresidency = 'auto'"
+    found = []
+    for answers in (["ram"] * 6, ["mmap", "ram"] * 3):
+        left = iter(answers)
+        monkeypatch.setattr(batches, "choose", lambda *_, left=left: next(left))
+        plan = sweep.make(planned(text).name, planned(text).store, planned(text).results, {}, {"device": "cpu"})
+        found.append([member.run_id for member in plan.members])
+        assert len({m.settings.protocol.residency for m in plan.members if m.settings.method != "softsort"}) == 1
+    assert found[0] == found[1]
+
+
+def test_out_of_memory_halves_the_pass(planned, tmp_path):
     """A limit on the process's memory stands for a small machine: 23 heads of 16 → 8000 → 30 need some 130 MB."""
     text = "method = ['softmax_cross_entropy', 'bitonic']\nnloglr = [2, 3, 4]\nseeds = '0-3'\nn_epochs = 1\n"
     plan = planned(text + "batch_size = 100\nhidden_dims = [8000]")

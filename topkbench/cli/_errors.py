@@ -17,8 +17,10 @@ def run(app: typer.Typer, arguments: Sequence[str]) -> int:
     try:
         code = app(wanted, prog_name="topkbench", standalone_mode=False)
         sys.stdout.flush()
-    except (BrokenPipeError, SystemExit):  # Typer exits on a broken pipe
+    except BrokenPipeError:
         return _close_stdout()
+    except SystemExit as error:  # Typer's, on a broken pipe
+        return _close_stdout() if isinstance(error.__context__, BrokenPipeError) else _say(f"exit({error.code!r})", 1)
     except (KeyboardInterrupt, typer.Abort):
         code = INTERRUPTED  # which newer Typers return rather than raise
     except Exception as error:  # the last stop: whatever it is, the user gets one line

@@ -1,6 +1,8 @@
 """`topkbench sweep`: train every run of a grid that is not done yet."""
 
+import contextlib
 import json
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -9,7 +11,7 @@ import typer
 from typer import Option
 
 from topkbench.cli import _executors, _foretold, _options, _progress, _sweeps
-from topkbench.errors import RunError
+from topkbench.errors import RunError, UsageError
 
 if TYPE_CHECKING:
     from topkbench.recording import Planned
@@ -75,36 +77,70 @@ def sweep(
     A run that fails is recorded with what led there, the others go on, and the command ends with 3.
     """
     _executors.refuse_idle(executor, {"--slurm": resources, "--out": out})
-    plan = _sweeps.planned(spec, data, results, seeds, extra, device=device, residency=residency, cuda_graph=cuda_graph)
+    _refuse_contradictions(share, workers, executor, dry_run, as_json)
+    here = executor == "local"
+    placing = {"device": device, "residency": residency, "cuda_graph": cuda_graph}
+    with contextlib.redirect_stdout(sys.stderr):  # a user's loss may print; stdout carries results alone
+        plan = _sweeps.planned(spec, data, results, seeds, extra, here=here, **placing)
+        members = plan.share(*share) if share else plan.members
+        todo = plan.todo(members, retry_failed)
+    if dry_run:
+        _foretell(plan, todo, heads, as_json)
+    elif share or (here and (workers or _sweeps.default_workers(plan)) == 1):
+        _work(plan, todo, heads)
+        _conclude(plan, members, as_json)
+    else:
+        flags = {"--seeds": seeds, **{f"--{name.replace('_', '-')}": value for name, value in placing.items()}}
+        command = _executors.worker(plan, {**flags, "--heads-per-pass": heads}, extra or [], retry_failed)
+        count = workers or _sweeps.default_workers(plan)
+        if executor == "slurm":
+            _executors.slurm(plan, command, count, resources or [])
+        elif executor == "script":
+            _executors.script(plan, command, count, resources or [], out)
+        else:
+            _executors.local(plan, command, count)
+            _conclude(plan, members, as_json)
+
+
+def _refuse_contradictions(share: object, workers: object, executor: str, dry_run: bool, as_json: bool) -> None:
+    """Options that would have no effect beside each other.
+
+    Raises:
+        UsageError: they are given together.
+    """
+    if share and (workers or executor != "local"):
+        other = f"--workers {workers}" if workers else f"--executor {executor}"
+        raise UsageError(f"--share is one worker's part, here and now; leave out {other}, or --share")
+    if as_json and executor != "local" and not dry_run:
+        raise UsageError(f"--json has no effect with --executor {executor}; leave it out")
+
+
+def _foretell(plan: "Plan", todo: "Sequence[Planned]", heads: int | str, as_json: bool) -> None:
     from topkbench import sweep as library
 
-    members = plan.share(*share) if share else plan.members
-    todo = plan.todo(members, retry_failed)
-    at_once = library.heads_per_pass(plan) if heads == "auto" else heads
-    count = 1 if share else workers or library.default_workers(plan)
-    if dry_run:
-        _foretold.show(plan, library.estimate(plan, todo, at_once), as_json)
-        return
-    placing = {"--device": device, "--residency": residency, "--cuda-graph": cuda_graph}
-    options = {"--seeds": seeds, **placing, "--heads-per-pass": heads}
-    command = _executors.worker(plan, options, extra or [], retry_failed)
-    if executor == "slurm":
-        _executors.slurm(plan, command, count, resources or [])
-    elif executor == "script":
-        _executors.script(plan, command, count, resources or [], out)
-    else:
-        if count > 1:
-            _executors.local(plan, command, count)
-        else:
-            library.work(plan, todo, at_once, progress=_progress.progress, note=_progress.note)
-        _conclude(plan, members, as_json)
+    with contextlib.redirect_stdout(sys.stderr):
+        estimate = library.estimate(plan, todo, _at_once(plan, heads))
+    _foretold.show(plan, estimate, as_json)
+
+
+def _work(plan: "Plan", todo: "Sequence[Planned]", heads: int | str) -> None:
+    from topkbench import sweep as library
+
+    with contextlib.redirect_stdout(sys.stderr):
+        library.work(plan, todo, _at_once(plan, heads), progress=_progress.progress, note=_progress.note)
+
+
+def _at_once(plan: "Plan", heads: int | str) -> int:
+    from topkbench import sweep as library
+
+    return library.heads_per_pass(plan) if isinstance(heads, str) else heads
 
 
 def _conclude(plan: "Plan", members: "Sequence[Planned]", as_json: bool) -> None:
     """Say what the sweep has come to.
 
     Raises:
-        RunError: a run has failed, now or before.
+        RunError: a run has failed, now or before, or was not trained.
     """
     statuses = plan.statuses()
     found = {member.run_id: statuses[member.run_id] for member in members}
@@ -114,6 +150,9 @@ def _conclude(plan: "Plan", members: "Sequence[Planned]", as_json: bool) -> None
         done = list(found.values()).count("done")
         typer.echo(f"{plan.name} on {plan.store.name}: {done} of {len(found)} runs done; see 'topkbench report'")
     failed = [run_id for run_id, status in found.items() if status == "failed"]
+    left = [run_id for run_id, status in found.items() if status not in ("done", "failed")]
     if failed:
         cure = "see 'topkbench status' for why; --retry-failed trains them again"
         raise RunError(f"{len(failed)} of {len(found)} runs failed: {', '.join(failed)}; {cure}")
+    if left:
+        raise RunError(f"{len(left)} of {len(found)} runs are still to be trained; the same command goes on with them")

@@ -1,7 +1,7 @@
 """What a sweep is to run, in which passes, and what of it is done already."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +9,10 @@ from topkbench import runs, settings, train
 from topkbench.errors import UsageError
 from topkbench.hierarchy import Hierarchy
 from topkbench.recording import Planned
+from topkbench.settings import Settings
 from topkbench.store import Store
 from topkbench.sweep import spec
+from topkbench.train import StackKey
 
 MISSING = "missing"
 
@@ -63,7 +65,13 @@ class Plan:
 
 
 def make(
-    specification: str, store: Store, results: Path, override: Mapping[str, Any], everywhere: Mapping[str, Any]
+    specification: str,
+    store: Store,
+    results: Path,
+    override: Mapping[str, Any],
+    everywhere: Mapping[str, Any],
+    *,
+    here: bool = True,
 ) -> Plan:
     """Plan a sweep.
 
@@ -73,21 +81,39 @@ def make(
         results: the folder of records.
         override: options in place of what the specification says of them, in its own forms.
         everywhere: where and how fast to compute: options that make no other run.
+        here: whether it is to be trained on this machine; otherwise device and residency stay as they were asked for.
 
     Raises:
         UsageError: there is no such specification, or a run of it cannot be.
     """
-    facts = train.facts(store)
+    facts, known = train.facts(store), train.hierarchy_of(store)
+    places = _Places(store) if here else None
     found: dict[str, Planned] = {}
     for line in spec.read(specification, override):
         try:
             chosen = {**line.chosen, **everywhere}
             resolved = settings.resolve_line(line.method, chosen, facts, line.preset, line.preset_name)
-            member = train.plan(store, resolved)
+            member = train.plan(store, places.placed(resolved) if places else resolved, known)
         except UsageError as error:
             raise UsageError(f"{line.where}: {error}") from error
         found.setdefault(member.run_id, member)
-    return Plan(specification, store, results, _neighbourly(list(found.values())), train.hierarchy_of(store))
+    return Plan(specification, store, results, _neighbourly(list(found.values())), known)
+
+
+class _Places:
+    """Where `auto` leads, looked up once a plan: the free memory is another one a moment later."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._found: dict[tuple[str, str], dict[str, Any]] = {}
+
+    def placed(self, resolved: Settings) -> Settings:
+        """The settings with device and residency as they are on this machine."""
+        asked = (resolved.protocol.device, resolved.protocol.residency)
+        if asked not in self._found:
+            own = train.placed(resolved, self._store).protocol
+            self._found[asked] = {"device": own.device, "residency": own.residency}
+        return replace(resolved, protocol=replace(resolved.protocol, **self._found[asked]))
 
 
 def passes(members: Sequence[Planned], heads: int) -> Iterator[list[Planned]]:
@@ -104,14 +130,21 @@ def passes(members: Sequence[Planned], heads: int) -> Iterator[list[Planned]]:
 
 
 def _neighbourly(members: list[Planned]) -> list[Planned]:
-    """Those of one stack key side by side, in it those of one seed, in it those whose losses are alike."""
+    """Those of one stack key side by side, in it those of one seed, in it those whose losses are alike.
+
+    Where they are computed does not count: shares are cut out of this order, which must be the same on every machine.
+    """
     columns = [
-        _ordinals(train.stack_key(each.settings) for each in members),
+        _ordinals(_anywhere(train.stack_key(each.settings)) for each in members),
         _ordinals(each.settings.protocol.seed for each in members),
         _ordinals(each.settings.loss.alike() for each in members),
     ]
     places = list(zip(*columns, strict=True))
     return [members[at] for at in sorted(range(len(members)), key=places.__getitem__)]
+
+
+def _anywhere(key: StackKey) -> tuple[Any, ...]:
+    return key.head, key.head_options, key.protocol.identity()
 
 
 def _ordinals(values: Iterable[Any]) -> Iterator[int]:

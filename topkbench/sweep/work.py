@@ -1,11 +1,10 @@
 """Doing a plan, or a share of it, pass by pass."""
 
+import gc
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from topkbench import train
-from topkbench.allocator import is_out_of_memory
 from topkbench.errors import MemoryShortError, RunError, TopkbenchError
 from topkbench.progress import Progress
 from topkbench.recording import Outcome, Planned
@@ -16,8 +15,7 @@ from topkbench.train import Held, Note
 def work(plan: Plan, members: Sequence[Planned], heads: int, *, progress: Progress, note: Note) -> None:
     """Train runs of a plan; one that fails is recorded, and the others go on.
 
-    A pass that does not fit in memory goes on in halves, and so do all that follow. One that fails otherwise is halved
-    until the run is found that is at fault.
+    A pass that fails goes on in halves, until it fits in memory, or the run is found that is at fault.
 
     Args:
         plan: of the whole sweep.
@@ -40,20 +38,10 @@ def work(plan: Plan, members: Sequence[Planned], heads: int, *, progress: Progre
             if trouble is None:
                 bar.advance(len(together), watched.best)
                 continue
+            gc.collect()  # what it held may be in circles
             half = -(-len(together) // 2)
-            note(f"{trouble.told}; going on with {half} at a time")
-            # What is too much for memory once is too much again; what fails otherwise may be one run's fault.
-            after = [member for each in pending for member in each] if trouble.of_memory else []
-            rest = () if trouble.of_memory else pending
-            pending = deque([*passes([*together, *after], half), *rest])
-
-
-@dataclass(frozen=True)
-class _Trouble:
-    """What has ended a pass of several runs; not the error itself, which would keep the pass in memory."""
-
-    told: str
-    of_memory: bool
+            note(f"{trouble}; going on with {half} at a time")
+            pending.extendleft(reversed(list(passes(together, half))))
 
 
 class _Watched:
@@ -72,9 +60,8 @@ class _Watched:
             self.best = f"best validation top-1 {top1:.2%}, {record.run_id}"
 
 
-def _attempt(
-    plan: Plan, together: Sequence[Planned], held: Held, progress: Progress, watched: _Watched
-) -> _Trouble | None:
+def _attempt(plan: Plan, together: Sequence[Planned], held: Held, progress: Progress, watched: _Watched) -> str | None:
+    """Train a pass; what has ended it, if anything has, in a line (the error itself would keep the pass in memory)."""
     try:
         outcomes = train.train_pass(plan.store, plan.results, together, held=held, progress=progress)
     except (RunError, MemoryShortError):
@@ -82,8 +69,7 @@ def _attempt(
     except TopkbenchError:
         raise
     except Exception as error:
-        told = f"a pass of {len(together)} heads failed: {type(error).__name__}: {error}"
-        return _Trouble(told, is_out_of_memory(error))
+        return f"a pass of {len(together)} heads failed: {type(error).__name__}: {error}".partition("\n")[0]
     for outcome in outcomes:
         watched.see(outcome)
     return None
