@@ -8,7 +8,8 @@ from topkbench import train
 from topkbench.allocator import is_out_of_memory
 from topkbench.errors import MemoryShortError, RunError, TopkbenchError
 from topkbench.progress import Progress
-from topkbench.recording import Outcome, Planned
+from topkbench.recording import Planned
+from topkbench.sweep.best import Best
 from topkbench.sweep.plan import Plan, passes
 from topkbench.train import Held, Note
 
@@ -31,14 +32,14 @@ def work(plan: Plan, members: Sequence[Planned], heads: int, *, progress: Progre
         KeyboardInterrupt: passed on, once the records of the pass say `interrupted`.
     """
     held: Held = {}
-    watched = _Watched()
+    best = Best()
     pending = deque(passes(members, heads))
     with progress(len(members), "run", "sweep") as bar:
         while pending:
             together = pending.popleft()
-            trouble = _attempt(plan, together, held, progress, watched)
+            trouble = _attempt(plan, together, held, progress, best)
             if trouble is None:
-                bar.advance(len(together), watched.best)
+                bar.advance(len(together), best.told)
                 continue
             half = -(-len(together) // 2)
             note(f"{trouble.told}; going on with {half} at a time")
@@ -56,25 +57,7 @@ class _Trouble:
     of_memory: bool
 
 
-class _Watched:
-    """The best run so far, by validation, in a few words."""
-
-    def __init__(self) -> None:
-        self.best = ""
-        self._top1 = -1.0
-
-    def see(self, outcome: Outcome) -> None:
-        """Take in a run that is done."""
-        record = outcome.record
-        top1 = record.selected["best_top1"]["valid"]["top1"] if record.status == "done" else -1.0
-        if top1 > self._top1:
-            self._top1 = top1
-            self.best = f"best validation top-1 {top1:.2%}, {record.run_id}"
-
-
-def _attempt(
-    plan: Plan, together: Sequence[Planned], held: Held, progress: Progress, watched: _Watched
-) -> _Trouble | None:
+def _attempt(plan: Plan, together: Sequence[Planned], held: Held, progress: Progress, best: Best) -> _Trouble | None:
     try:
         outcomes = train.train_pass(plan.store, plan.results, together, held=held, progress=progress)
     except (RunError, MemoryShortError):
@@ -85,5 +68,5 @@ def _attempt(
         told = f"a pass of {len(together)} heads failed: {type(error).__name__}: {error}"
         return _Trouble(told, is_out_of_memory(error))
     for outcome in outcomes:
-        watched.see(outcome)
+        best.see(outcome.record)
     return None
