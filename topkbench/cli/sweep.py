@@ -85,25 +85,27 @@ def sweep(
     if dry_run:
         _foretold.show(plan, library.estimate(plan, todo, at_once), as_json)
         return
-    placing = {"--device": device, "--residency": residency, "--cuda-graph": cuda_graph}
-    options = {"--seeds": seeds, **placing, "--heads-per-pass": heads}
-    command = _executors.worker(plan, options, extra or [], retry_failed)
-    if executor == "slurm":
-        _executors.slurm(plan, command, count, resources or [])
-    elif executor == "script":
-        _executors.script(plan, command, count, resources or [], out)
+    placing = {"--device": device, "--residency": residency, "--cuda-graph": cuda_graph, "--heads-per-pass": heads}
+    options = {"--seeds": seeds, **placing, "--set": extra, "--retry-failed": retry_failed}
+    codes: list[int] = []
+    if executor == "script":
+        _executors.script(plan, options, count, resources or [], out)
+        return
+    if executor == "slurm" and todo:
+        _executors.slurm(plan, options, count, resources or [])
+        return
+    if min(count, len(todo)) > 1:
+        codes = _executors.local(plan, todo, options, count)
     else:
-        if count > 1:
-            _executors.local(plan, command, count)
-        else:
-            library.work(plan, todo, at_once, progress=_progress.progress, note=_progress.note)
-        _conclude(plan, members, as_json)
+        library.work(plan, todo, at_once, progress=_progress.progress, note=_progress.note)
+    _conclude(plan, members, codes, as_json)
 
 
-def _conclude(plan: "Plan", members: "Sequence[Planned]", as_json: bool) -> None:
+def _conclude(plan: "Plan", members: "Sequence[Planned]", codes: Sequence[int], as_json: bool) -> None:
     """Say what the sweep has come to.
 
     Raises:
+        WorkersError: a worker has not come to the end of its share.
         RunError: a run has failed, now or before.
     """
     statuses = plan.statuses()
@@ -113,6 +115,7 @@ def _conclude(plan: "Plan", members: "Sequence[Planned]", as_json: bool) -> None
     else:
         done = list(found.values()).count("done")
         typer.echo(f"{plan.name} on {plan.store.name}: {done} of {len(found)} runs done; see 'topkbench report'")
+    _executors.require_ends(codes)
     failed = [run_id for run_id, status in found.items() if status == "failed"]
     if failed:
         cure = "see 'topkbench status' for why; --retry-failed trains them again"
