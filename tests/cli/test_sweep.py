@@ -1,13 +1,17 @@
 """`topkbench sweep` and `status` as a user runs them: exit codes, what is printed, and what a kill leaves."""
 
+import contextlib
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.cli.conftest import ENVIRONMENT, START
@@ -188,6 +192,86 @@ def test_two_workers_come_to_the_same(topkbench, blobs, grid, tmp_path):
     assert histories(killed_and_continued(blobs, tmp_path, kills=0, workers=2, seed=0)) == whole
     logs = sorted(path.name for path in (tmp_path / "killed" / "_sweeps").rglob("*.log"))
     assert logs == ["worker-1.log", "worker-2.log"]
+
+
+LASTING = 'method = "bitonic"\nnloglr = [1, 2]\nn_epochs = 100000\nbatch_size = 50'
+
+
+@contextlib.contextmanager
+def two_lasting_workers(blobs: Path, folder: Path) -> Iterator[tuple["subprocess.Popen[str]", list[psutil.Process]]]:
+    """A sweep, and its workers, each in the middle of its run; nobody is left at the end."""
+    (folder / "s.toml").write_text(LASTING)
+    command = [*START, "sweep", "s.toml", "--data", str(blobs), "--workers", "2", "--json"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, cwd=folder, env=ENVIRONMENT, text=True, stdout=pipe, stderr=pipe) as sweep:
+        deadline = time.monotonic() + 120
+        while len(list(folder.glob("results/blobs/*"))) < 2 and time.monotonic() < deadline:
+            time.sleep(0.1)
+        workers = psutil.Process(sweep.pid).children()
+        try:
+            assert len(workers) == 2
+            time.sleep(1)  # into the first steps
+            yield sweep, workers
+        finally:
+            for process in (sweep, *workers):
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    process.kill()
+
+
+def told(error: str) -> list[str]:
+    """What stderr holds beside the progress of a slow machine."""
+    return [line for line in error.splitlines() if not line.startswith("sweep, 2 workers")]
+
+
+def statuses(results: Path) -> list[str]:
+    records, _ = runs.load_all(results)
+    return sorted(record.status for record in records)
+
+
+@pytest.mark.parametrize(("signum", "code"), [(signal.SIGTERM, 130), (signal.SIGKILL, -9)])
+def test_workers_end_with_their_parent_and_save(blobs, tmp_path, signum, code):
+    with two_lasting_workers(blobs, tmp_path) as (sweep, workers):
+        sweep.send_signal(signum)
+        _, error = sweep.communicate(timeout=60)
+        assert sweep.returncode == code
+        assert told(error) == ([] if code < 0 else ["error: interrupted"])
+        assert psutil.wait_procs(workers, timeout=60)[1] == []
+    assert statuses(tmp_path / "results") == ["interrupted"] * 2
+
+
+def test_the_worst_worker_decides_and_the_sweep_is_concluded(blobs, tmp_path):
+    with two_lasting_workers(blobs, tmp_path) as (sweep, (first, second)):
+        first.kill()
+        line = next(line for each in sweep.stderr for line in told(each))  # while the other goes on
+        assert second.is_running()
+        second.send_signal(signal.SIGINT)
+        out, error = sweep.communicate(timeout=60)
+    assert re.fullmatch(r"worker [12] of 2 was killed by signal 9; the same command goes on", line)
+    other, last = told(error)
+    assert re.fullmatch(r"worker [12] of 2 ended with 130; .*; its last line: error: interrupted", other)
+    assert last.startswith("error: 2 of 2 workers ended too early; mend what is told above")
+    assert sweep.returncode == 130
+    assert sorted(json.loads(out)["runs"].values()) == ["interrupted", "missing"]
+
+
+def test_names_that_only_slurm_cannot_read(topkbench, blobs, tmp_path):
+    text = 'method = "bitonic"\nn_epochs = 1\nnloglr = [1, 2]\nbatch_size = 50'
+    for name in ("a b.c%d.toml", "-x.toml"):
+        (tmp_path / name).write_text(text)
+    common = ("--data", blobs, "--results", "o'brien", "--workers", "2")
+    done = topkbench("sweep", *common, "--", "-x.toml")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "-x.toml on blobs: 2 of 2 runs done; see 'topkbench report'\n"
+    assert len(list((tmp_path / "o'brien" / "_sweeps" / "blobs" / "-x").iterdir())) == 2
+    # all is done: nobody is started, wherever
+    for executor in ("local", "slurm"):
+        done = topkbench("sweep", "a b.c%d.toml", *common, "--executor", executor, PATH="/nowhere")
+        assert (done.returncode, done.stderr) == (0, "")
+    done = topkbench("sweep", "a b.c%d.toml", *common, "--seeds", "7")
+    assert (done.returncode, done.stderr) == (0, "")
+    refused = topkbench("sweep", "a b.c%d.toml", *common, "--seeds", "8", "--executor", "script")
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "confuse SLURM" in refused.stderr
 
 
 @pytest.mark.long

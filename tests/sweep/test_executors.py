@@ -140,7 +140,7 @@ def test_without_waiting_the_jobs_are_named_and_go_on(tmp_path):
 def test_reports_see_no_logs(submit, tmp_path, record):
     results = tmp_path / "results"
     runs.save(results, record(dataset="_sweeps"))  # the one name of a data set that might be in the way
-    home = logs.folder(results, "table")
+    home = logs.folder(results, "demo", "table")
     slurm.submit(command(tmp_path, WRITES), 1, home, cluster="local", wait=True)
     assert list(home.glob("*_submitted.pkl"))
     built = report.build(results)
@@ -224,6 +224,14 @@ def test_a_log_folder_that_cannot_be_made(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(DataError, match=r"cannot make the log folder .*: Not a directory; choose another"):
         slurm.submit(["worker"], 1, tmp_path / "file" / "logs", cluster="local")
+
+
+def test_logs_of_two_sweeps_lie_apart(tmp_path):
+    specs = [("a", "a/b.toml"), ("a", "a-b.toml"), ("b", "a/b.toml"), ("a", "difftopk/tables2+3-1k")]
+    assert len({logs.folder(tmp_path, *spec) for spec in specs}) == 4
+    for outside in ("/a/b.toml", "../../a/b.toml", "./a/../b.toml"):
+        assert tmp_path / "_sweeps" / "a" in logs.folder(tmp_path, "a", outside).parents
+        assert ".." not in logs.folder(tmp_path, "a", outside).parts
 
 
 # The worker alone

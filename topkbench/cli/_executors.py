@@ -13,51 +13,62 @@ from topkbench.cli._assignments import assignments
 from topkbench.errors import UsageError
 
 if TYPE_CHECKING:
+    from topkbench.recording import Planned
     from topkbench.sweep import Plan
     from topkbench.sweep.executors.resources import Resources
 
 Executor = Literal["local", "slurm", "script"]
 
 
-def worker(plan: "Plan", options: Mapping[str, Any], extra: Sequence[str], retry_failed: bool) -> list[str]:
-    """The command of a worker, but for its share.
+Options = Mapping[str, Any]
+"""Flag -> value of a worker's options; None and False are not given, what is a list is given item by item."""
+
+
+def local(plan: "Plan", todo: "Sequence[Planned]", options: Options, workers: int) -> list[int]:
+    """Start the workers here and wait for them.
 
     Args:
         plan: of the sweep.
-        options: flag -> value, None for one that was not given.
-        extra: what `--set` was given.
-        retry_failed: whether that was given.
+        todo: the runs that are to be trained.
+        options: of each worker.
+        workers: how many; only those that have something to do are started.
+
+    Returns:
+        Their exit codes.
     """
-    command = [sys.executable, "-m", "topkbench", "sweep", plan.name]
-    given = {"--data": plan.store.path.absolute(), "--results": plan.results.absolute(), **options}
-    for flag, value in given.items():
-        command += [] if value is None else [flag, str(value)]
-    for pair in extra:
-        command += ["--set", pair]
-    return [*command, *(["--retry-failed"] if retry_failed else [])]
-
-
-def local(plan: "Plan", command: Sequence[str], workers: int) -> None:
-    """Start the workers here and wait for them."""
     from topkbench.sweep.executors import local as executor
 
-    executor.spread(plan, command, workers, _logs(plan), progress=_progress.progress)
+    shares = executor.shares(plan, todo, workers)
+    command = _command("topkbench.cli._worker", plan, {**options, **_shared(plan, options, len(shares))})
+    progress, note = _progress.progress, _progress.note
+    return executor.spread(plan, todo, command, shares, _logs(plan), progress=progress, note=note)
 
 
-def slurm(plan: "Plan", command: Sequence[str], workers: int, wanted: Sequence[str]) -> None:
+def slurm(plan: "Plan", options: Options, workers: int, wanted: Sequence[str]) -> None:
     """Submit the workers, and say where to look for them."""
     from topkbench.sweep.executors import slurm as executor
 
-    found = executor.submit(command, workers, _logs(plan), resources(wanted))
+    found = executor.submit(_command("topkbench", plan, options), workers, _logs(plan), resources(wanted))
     typer.echo(f"job {found.job_id}: {workers} workers; 'topkbench status' shows how far they are, logs: {found.logs}")
 
 
-def script(plan: "Plan", command: Sequence[str], workers: int, wanted: Sequence[str], out: Path | None) -> None:
+def script(plan: "Plan", options: Options, workers: int, wanted: Sequence[str], out: Path | None) -> None:
     """Write the workers down as a script, and say where it is."""
     from topkbench.sweep.executors import script as executor
 
-    path = out or Path(f"{_name(plan)}.sbatch")
+    path, command = out or Path(f"{_name(plan)}.sbatch"), _command("topkbench", plan, options)
     typer.echo(executor.write(path, command, workers, _logs(plan), resources(wanted), home=Path.cwd()))
+
+
+def require_ends(codes: Sequence[int]) -> None:
+    """Every worker must have come to the end of its share.
+
+    Raises:
+        WorkersError: one has not.
+    """
+    from topkbench.sweep.executors import exit_codes
+
+    exit_codes.require_ends(codes)
 
 
 def resources(wanted: Sequence[str]) -> "Resources":
@@ -86,12 +97,39 @@ def refuse_idle(executor: Executor, given: Mapping[str, object]) -> None:
             raise UsageError(f"{flag} has no effect with --executor {executor}; leave it out")
 
 
+def _command(program: str, plan: "Plan", options: Options) -> list[str]:
+    """The command of a worker, but for its share."""
+    # a path that begins with a dash would be an option
+    spec = f"./{plan.name}" if plan.name.startswith("-") else plan.name
+    command = [sys.executable, "-m", program, "sweep", spec]
+    given = {"--data": plan.store.path.absolute(), "--results": plan.results.absolute(), **options}
+    for flag, value in given.items():
+        if value is True:
+            command.append(flag)
+        elif value not in (None, False):
+            command += [word for each in (value if isinstance(value, list) else [value]) for word in (flag, str(each))]
+    return command
+
+
+def _shared(plan: "Plan", options: Options, workers: int) -> dict[str, Any]:
+    """What was left open and is settled for all workers at once, as each alone would take all that is free."""
+    from topkbench import sweep as library
+    from topkbench.sweep.executors import machine
+
+    settled: dict[str, Any] = {}
+    if options["--heads-per-pass"] == "auto":
+        settled["--heads-per-pass"] = library.heads_per_pass(plan, machine.sharers(plan, workers))
+    if residency := machine.residency(plan, workers):
+        settled["--residency"] = residency
+    return settled
+
+
 def _logs(plan: "Plan") -> Path:
     from topkbench.sweep.executors import logs
 
-    return logs.folder(plan.results, _name(plan))
+    return logs.folder(plan.results, plan.store.name, plan.name)
 
 
 def _name(plan: "Plan") -> str:
-    """Of the sweep, as a file may be called."""
-    return plan.name.removesuffix(".toml").strip("./").replace("/", "-")
+    """Of the sweep, as its script may be called."""
+    return plan.name.removesuffix(".toml").strip("./-").replace("/", "-")

@@ -78,7 +78,7 @@ def sweep(
     """
     _executors.refuse_idle(executor, {"--slurm": resources, "--out": out})
     _refuse_contradictions(share, workers, executor, dry_run, as_json)
-    here = executor == "local"
+    here = executor == "local" or dry_run
     placing = {"device": device, "residency": residency, "cuda_graph": cuda_graph}
     with contextlib.redirect_stdout(sys.stderr):  # a user's loss may print; stdout carries results alone
         plan = _sweeps.planned(spec, data, results, seeds, extra, here=here, **placing)
@@ -86,20 +86,19 @@ def sweep(
         todo = plan.todo(members, retry_failed)
     if dry_run:
         _foretell(plan, todo, heads, as_json)
-    elif share or (here and (workers or _sweeps.default_workers(plan)) == 1):
-        _work(plan, todo, heads)
-        _conclude(plan, members, as_json)
+        return
+    flags = {f"--{name.replace('_', '-')}": value for name, value in placing.items()}
+    options = {"--seeds": seeds, **flags, "--heads-per-pass": heads, "--set": extra, "--retry-failed": retry_failed}
+    count = 1 if share else workers or _sweeps.default_workers(plan)
+    if executor == "script":
+        _executors.script(plan, options, count, resources or [], out)
+    elif executor == "slurm" and todo:
+        _executors.slurm(plan, options, count, resources or [])
+    elif min(count, len(todo)) > 1:
+        _conclude(plan, members, _executors.local(plan, todo, options, count), as_json)
     else:
-        flags = {"--seeds": seeds, **{f"--{name.replace('_', '-')}": value for name, value in placing.items()}}
-        command = _executors.worker(plan, {**flags, "--heads-per-pass": heads}, extra or [], retry_failed)
-        count = workers or _sweeps.default_workers(plan)
-        if executor == "slurm":
-            _executors.slurm(plan, command, count, resources or [])
-        elif executor == "script":
-            _executors.script(plan, command, count, resources or [], out)
-        else:
-            _executors.local(plan, command, count)
-            _conclude(plan, members, as_json)
+        _work(plan, todo, heads)
+        _conclude(plan, members, [], as_json)
 
 
 def _refuse_contradictions(share: object, workers: object, executor: str, dry_run: bool, as_json: bool) -> None:
@@ -136,10 +135,11 @@ def _at_once(plan: "Plan", heads: int | str) -> int:
     return library.heads_per_pass(plan) if isinstance(heads, str) else heads
 
 
-def _conclude(plan: "Plan", members: "Sequence[Planned]", as_json: bool) -> None:
+def _conclude(plan: "Plan", members: "Sequence[Planned]", codes: Sequence[int], as_json: bool) -> None:
     """Say what the sweep has come to.
 
     Raises:
+        WorkersError: a worker has not come to the end of its share.
         RunError: a run has failed, now or before, or was not trained.
     """
     statuses = plan.statuses()
@@ -149,6 +149,7 @@ def _conclude(plan: "Plan", members: "Sequence[Planned]", as_json: bool) -> None
     else:
         done = list(found.values()).count("done")
         typer.echo(f"{plan.name} on {plan.store.name}: {done} of {len(found)} runs done; see 'topkbench report'")
+    _executors.require_ends(codes)
     failed = [run_id for run_id, status in found.items() if status == "failed"]
     left = [run_id for run_id, status in found.items() if status not in ("done", "failed")]
     if failed:

@@ -5,7 +5,7 @@ processes and machines. A sweep has no state of its own: what is done is what ha
 """
 
 from topkbench.sweep.estimate import Estimate, PassEstimate, estimate, heads_per_pass
-from topkbench.sweep.executors.local import default_workers
+from topkbench.sweep.executors.machine import default_workers
 from topkbench.sweep.plan import Plan, make, passes
 from topkbench.sweep.work import work
 

@@ -76,8 +76,13 @@ def estimate(plan: Plan, members: Sequence[Planned], heads: int) -> Estimate:
     return Estimate(found, to_read if members else 0, 0 if is_mapped or not members else embeddings)
 
 
-def heads_per_pass(plan: Plan) -> int:
-    """How many heads a pass may have, by the memory that is free now; on a CPU twelve at most."""
+def heads_per_pass(plan: Plan, sharers: int = 1) -> int:
+    """How many heads a pass may have, by the memory that is free now; on a CPU twelve at most.
+
+    Args:
+        plan: of the sweep.
+        sharers: how many passes go on at the same time in one memory.
+    """
     if not plan.members:
         return 1
     shared = plan.members[0].settings.protocol
@@ -86,7 +91,7 @@ def heads_per_pass(plan: Plan) -> int:
     if shared.residency != "mmap" and on_gpu == (shared.residency == "device"):
         free -= sum(split.embeddings.nbytes for split in plan.store.splits.values())
     most = max(_head_bytes(plan.store, member.settings) for member in plan.members)
-    allowed = max(1, int(_SHARE * free / most))
+    allowed = max(1, int(_SHARE * free / sharers / most))
     return allowed if on_gpu else min(allowed, _HEADS_ON_CPU)
 
 

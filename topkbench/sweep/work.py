@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from topkbench import train
 from topkbench.errors import MemoryShortError, RunError, TopkbenchError
 from topkbench.progress import Progress
-from topkbench.recording import Outcome, Planned
+from topkbench.recording import Planned
+from topkbench.sweep.best import Best
 from topkbench.sweep.plan import Plan, passes
 from topkbench.train import Held, Note
 
@@ -29,14 +30,14 @@ def work(plan: Plan, members: Sequence[Planned], heads: int, *, progress: Progre
         KeyboardInterrupt: passed on, once the records of the pass say `interrupted`.
     """
     held: Held = {}
-    watched = _Watched()
+    best = Best()
     pending = deque(passes(members, heads))
     with progress(len(members), "run", "sweep") as bar:
         while pending:
             together = pending.popleft()
-            trouble = _attempt(plan, together, held, progress, watched)
+            trouble = _attempt(plan, together, held, progress, best)
             if trouble is None:
-                bar.advance(len(together), watched.best)
+                bar.advance(len(together), best.told)
                 continue
             gc.collect()  # what it held may be in circles
             half = -(-len(together) // 2)
@@ -44,23 +45,7 @@ def work(plan: Plan, members: Sequence[Planned], heads: int, *, progress: Progre
             pending.extendleft(reversed(list(passes(together, half))))
 
 
-class _Watched:
-    """The best run so far, by validation, in a few words."""
-
-    def __init__(self) -> None:
-        self.best = ""
-        self._top1 = -1.0
-
-    def see(self, outcome: Outcome) -> None:
-        """Take in a run that is done."""
-        record = outcome.record
-        top1 = record.selected["best_top1"]["valid"]["top1"] if record.status == "done" else -1.0
-        if top1 > self._top1:
-            self._top1 = top1
-            self.best = f"best validation top-1 {top1:.2%}, {record.run_id}"
-
-
-def _attempt(plan: Plan, together: Sequence[Planned], held: Held, progress: Progress, watched: _Watched) -> str | None:
+def _attempt(plan: Plan, together: Sequence[Planned], held: Held, progress: Progress, best: Best) -> str | None:
     """Train a pass; what has ended it, if anything has, in a line (the error itself would keep the pass in memory)."""
     try:
         outcomes = train.train_pass(plan.store, plan.results, together, held=held, progress=progress)
@@ -71,5 +56,5 @@ def _attempt(plan: Plan, together: Sequence[Planned], held: Held, progress: Prog
     except Exception as error:
         return f"a pass of {len(together)} heads failed: {type(error).__name__}: {error}".partition("\n")[0]
     for outcome in outcomes:
-        watched.see(outcome)
+        best.see(outcome.record)
     return None

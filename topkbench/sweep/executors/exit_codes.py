@@ -1,11 +1,19 @@
 """Many workers' exit codes → one."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-from topkbench.errors import INTERRUPTED
+from topkbench.errors import INTERRUPTED, RunError, TopkbenchError
 
-_GRAVITY = (0, 3, INTERRUPTED, 4, 5, 2, 1)
+_GRAVITY = (0, RunError.exit_code, INTERRUPTED, 4, 5, 2, 1)
 """From the code that asks for nothing to the one that asks for a hand first; see `topkbench.errors`."""
+
+
+class WorkersError(TopkbenchError):
+    """Workers have not come to the end of their shares; it carries the code of the one that most needs a hand."""
+
+    def __init__(self, message: str, code: int) -> None:
+        super().__init__(message)
+        self.exit_code = code
 
 
 def worst(codes: Iterable[int | None]) -> int:
@@ -22,3 +30,20 @@ def worst(codes: Iterable[int | None]) -> int:
     """
     known = (code if code in _GRAVITY else INTERRUPTED for code in codes)
     return max(known, key=_GRAVITY.index, default=0)
+
+
+def has_ended(code: int | None) -> bool:
+    """Whether a worker came to the end of its share, where runs may have failed."""
+    return code in (0, RunError.exit_code)
+
+
+def require_ends(codes: Sequence[int | None]) -> None:
+    """Every worker must have come to the end of its share.
+
+    Raises:
+        WorkersError: one has not.
+    """
+    short = [code for code in codes if not has_ended(code)]
+    if short:
+        cure = "mend what is told above; the same command goes on with what is left"
+        raise WorkersError(f"{len(short)} of {len(codes)} workers ended too early; {cure}", worst(codes))

@@ -58,7 +58,7 @@ def write(
         raise UsageError(f"shares is {shares}; give 1 or more")
     text = _SCRIPT.format(
         shares=shares,
-        directives=_directives(_options(shares, log_folders.made(logs), resources, home)),
+        directives=_directives(_options(shares, log_folders.made_for_slurm(logs), resources, home)),
         notice=resources.notice,
         requeues=resources.requeues,
         interrupted=INTERRUPTED,

@@ -93,7 +93,7 @@ def _executor(logs: Path, shares: int, resources: Resources, cluster: Cluster) -
         raise UsageError(f"SLURM is not on this machine: no 'sbatch' on the PATH; {cure}")
     submitit = _submitit()
     again = {f"{name}_max_num_timeout": resources.requeues for name in ("slurm", "local")}
-    executor: AutoExecutor = submitit.AutoExecutor(folder=log_folders.made(logs), cluster=cluster, **again)
+    executor: AutoExecutor = submitit.AutoExecutor(folder=log_folders.made_for_slurm(logs), cluster=cluster, **again)
     executor.update_parameters(
         name="topkbench",
         timeout_min=resources.minutes,
