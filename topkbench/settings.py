@@ -4,8 +4,9 @@ The weakest source comes first; each that follows overrides it, and `origin` rem
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -146,12 +147,13 @@ def resolve_line(
         known=[*own, *training_options.OPTIONS],
     )
     of_the_run = {option: values[option] for option in training_options.OPTIONS if option in values}
-    option_types.check(Protocol, of_the_run, "train")
+    option_types.check(Protocol, of_the_run, "")
     training_options.check_ranges(of_the_run)
     method_options.check_types(method, {option: values[option] for option in own})
     _fit(values, origin, facts)
     loss = method_options.build(method, {option: values[option] for option in own})
     _check_classes(name, loss, facts["n_classes"])
+    _refuse_infinite(name, {option: values[option] for option in own})
     run = Protocol(**{option: values[option] for option in training_options.OPTIONS})
     _refuse_idle(name, (*loss.idle(), *run.idle()), values, origin)
     return Settings(name, loss, run, origin, _source(method))
@@ -216,6 +218,22 @@ def _check_classes(method: str, loss: Method, classes: int) -> None:
         loss.check_classes(classes)
     except ValueError as error:
         raise UsageError(f"{method}: {error}") from error
+
+
+def _refuse_infinite(method: str, own: Mapping[str, Any]) -> None:
+    """A method need not look at its numbers; but of those that are not finite no run id can be made."""
+    for option, value in own.items():
+        if not all(map(isfinite, _floats(value))):
+            raise UsageError(f"{method}: {option} = {training_options.shown(value)}; it must be finite")
+
+
+def _floats(value: Any) -> Iterator[float]:
+    """The numbers in a value, however deep."""
+    if isinstance(value, float):
+        yield value
+    inner = value.values() if isinstance(value, Mapping) else value if isinstance(value, list | tuple) else ()
+    for each in inner:
+        yield from _floats(each)
 
 
 def _refuse_idle(method: str, idle: tuple[str, ...], values: Mapping[str, Any], origin: Mapping[str, str]) -> None:
