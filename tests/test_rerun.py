@@ -232,7 +232,7 @@ def test_data_whose_classes_are_more(blobs, tmp_path):
     ("change", "message"),
     [
         ({"n_epochs": 3}, "the record itself have changed since; train it anew"),
-        ({"n_epochs": "two"}, "the record: n_epochs = 'two'; it takes int"),
+        ({"n_epochs": "two"}, "the record: n_epochs = 'two'; it takes a whole number"),
         ({"method": "sofsort"}, "unknown method 'sofsort'; did you mean 'softsort'"),
     ],
 )

@@ -110,15 +110,18 @@ def test_data_with_their_own_validation():
         ("bitonic", {"n_epochs": 0}, None, "--n-epochs 0: it must be at least 1"),
         ("bitonic", {"nloglr": float("nan")}, None, "--nloglr nan"),
         ("bitonic", {"seed": -1}, None, "--seed -1"),
-        ("bitonic", {"seed": 1.5}, None, "seed = 1.5; it takes int"),
-        ("bitonic", {"hidden_dims": 5}, None, "hidden_dims = 5; it takes tuple"),
-        ("bitonic", {"nloglr": "abc"}, None, "nloglr = 'abc'; it takes float"),
+        ("bitonic", {"seed": 1.5}, None, "^seed = 1.5; it takes a whole number$"),
+        ("bitonic", {"hidden_dims": 5}, None, "^hidden_dims = 5; it takes a list of whole numbers$"),
+        ("bitonic", {"nloglr": "abc"}, None, "^nloglr = 'abc'; it takes a number$"),
+        ("bitonic", {"m": "many"}, None, "bitonic: m = 'many'; it takes a whole number or none"),
+        ("bitonic", {"apply_relu": 1}, None, "^apply_relu = 1; it takes true or false$"),
+        ("bitonic", {"optimizer": 1}, None, "^optimizer = 1; it takes text$"),
         ("bitonic", {"inverse_temperature": float("inf")}, None, "inverse_temperature = inf"),
         ("bitonic", {"p_k": (0.01,) * 99 + (0.005, 0.005)}, None, "p_k has 101 values, but there are 100 classes"),
         ("bitonic", {"hidden_dims": (8, 0)}, None, "--hidden-dims 8 0"),
         ("bitonic", {"valid_size": 5000}, None, "leaves nothing of 5000"),
         ("bitonic", {"precision": "low"}, None, "--precision low: one of highest"),
-        ("bitonic", {"p_k": 1}, None, "p_k = 1; it takes"),
+        ("bitonic", {"p_k": 1}, None, "bitonic: p_k = 1; it takes a list of numbers"),
         ("bitonic", {}, "", "unknown preset ''"),
         ("bitonic", {"p_k": (0.5, 0.6)}, None, "sums to 1.1"),
         ("bitonic", {}, "difftopk/table9", "unknown preset 'difftopk/table9'"),
@@ -187,6 +190,20 @@ def test_a_users_method_that_cannot_be_had(tmp_path, line, message):
     )
     with pytest.raises(UsageError, match=message):
         settings.resolve(str(own), {}, DEMO)
+
+
+@pytest.mark.parametrize(
+    ("option", "shown"),
+    [({"floor": float("nan")}, "floor = nan"), ({"weights": [1.0, float("inf")]}, "weights = 1 inf")],
+)
+def test_numbers_of_a_users_method_are_finite(tmp_path, option, shown):
+    own = tmp_path / "mine.py"
+    own.write_text(
+        "from dataclasses import dataclass\nfrom topkbench.losses import Method\n@dataclass(frozen=True)\n"
+        "class Loss(Method):\n    floor: float = 0.1\n    weights: tuple[float, ...] = ()\n"
+    )
+    with pytest.raises(UsageError, match=f"^mine: {shown}; it must be finite$"):
+        settings.resolve(str(own), option, DEMO)
 
 
 def test_p_k_says_k():

@@ -45,6 +45,15 @@ class UnsafeInputError(TopkbenchError):
     exit_code = 5
 
 
+def first_line(text: str | None) -> str:
+    r"""What of an error stands in a line: a record's goes on with the traceback, and an exception's may, too.
+
+    >>> first_line("OSError: no luck\nTraceback (most recent call last):"), first_line(None)
+    ('OSError: no luck', '')
+    """
+    return (text or "").partition("\n")[0]
+
+
 def did_you_mean(given: str, known: Iterable[str]) -> str:
     """The end of a sentence that names the known word nearest to the given one, or nothing.
 

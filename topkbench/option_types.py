@@ -1,6 +1,7 @@
 """Whether an option's value is of the type that its dataclass annotates."""
 
 from collections.abc import Mapping
+from types import NoneType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from topkbench.errors import UsageError
@@ -12,7 +13,7 @@ def check(owner: type, values: dict[str, Any], of: str) -> None:
     Args:
         owner: the dataclass.
         values: by field name.
-        of: what the options belong to, for the message.
+        of: what the options belong to, for the message; empty where that goes without saying.
 
     Raises:
         UsageError: a value is of another type.
@@ -20,8 +21,30 @@ def check(owner: type, values: dict[str, Any], of: str) -> None:
     hints = get_type_hints(owner)
     for option, value in values.items():
         if not _fits(value, hints[option]):
-            shown = getattr(hints[option], "__name__", None) or str(hints[option])
-            raise UsageError(f"{of}: {option} = {value!r}; it takes {shown}")
+            owned = f"{of}: " if of else ""
+            raise UsageError(f"{owned}{option} = {value!r}; it takes {_in_words(hints[option])}")
+
+
+_ONE = {int: "a whole number", float: "a number", str: "text", bool: "true or false", NoneType: "none"}
+_SEVERAL = {int: "whole numbers", float: "numbers", str: "texts"}
+
+
+def _in_words(wanted: Any) -> str:
+    """A type as users call it; one that they need not know by its name.
+
+    >>> _in_words(int | None), _in_words(tuple[float, ...]), _in_words(Literal["sgd", "adam"])
+    ('a whole number or none', 'a list of numbers', "'sgd' or 'adam'")
+    """
+    kind, arguments = get_origin(wanted) or wanted, get_args(wanted)
+    if kind is tuple:
+        return f"a list of {_SEVERAL[arguments[0]]}" if arguments and arguments[0] in _SEVERAL else "a list"
+    if kind is Mapping:
+        return "a table of options"
+    if kind is Literal:
+        return " or ".join(map(repr, arguments))
+    if arguments:
+        return " or ".join(map(_in_words, arguments))
+    return _ONE.get(wanted) or str(getattr(wanted, "__name__", wanted))
 
 
 def _fits(value: object, wanted: Any) -> bool:

@@ -4,8 +4,9 @@ The weakest source comes first; each that follows overrides it, and `origin` rem
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,8 @@ from topkbench.training_options import Protocol, flag, given
 
 DATA = "data"
 """The origin of a value that the data's size has bounded or given."""
+SWEEP = "sweep"
+"""The origin of a value that has an effect on other runs of a sweep, not on this one."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,7 @@ class Settings:
         method: canonical name.
         loss: the method, built with its options.
         protocol: everything else.
-        origin: option -> user, presets/NAME, defaults/NAME, method, or data where their size has bounded it.
+        origin: option -> user, sweep, presets/NAME, defaults/NAME, method, or data where their size has bounded it.
         source: of the user's own method file, the first 12 digits of its sha256; None for ours.
     """
 
@@ -125,8 +128,8 @@ def resolve_line(
         method: a name, an alias or a file.
         chosen: what the user gave.
         facts: of the data, as for `resolve`.
-        line: what the preset gives.
-        preset: its name.
+        line: what the preset gives; it is bounded by the data rather than refused, and need have no effect.
+        preset: its name; empty where a sweep gives the line.
 
     Raises:
         UsageError: as `resolve`.
@@ -142,19 +145,45 @@ def resolve_line(
         raise UsageError(f"{name} wants the head {head!r}; there are {', '.join(heads.NAMES)}")
     tuned = None if losses.is_file(method) else name  # a file may bear the name of one of ours
     values, origin = _layered(
-        [("method", own), *defaults.layers(tuned, facts), (f"presets/{preset}", line), ("user", chosen)],
+        [
+            ("method", own),
+            *defaults.layers(tuned, facts),
+            (f"presets/{preset}" if preset else SWEEP, line),
+            ("user", chosen),
+        ],
         known=[*own, *training_options.OPTIONS],
     )
     of_the_run = {option: values[option] for option in training_options.OPTIONS if option in values}
-    option_types.check(Protocol, of_the_run, "train")
+    option_types.check(Protocol, of_the_run, "")
     training_options.check_ranges(of_the_run)
     method_options.check_types(method, {option: values[option] for option in own})
     _fit(values, origin, facts)
     loss = method_options.build(method, {option: values[option] for option in own})
     _check_classes(name, loss, facts["n_classes"])
+    _refuse_infinite(name, {option: values[option] for option in own})
     run = Protocol(**{option: values[option] for option in training_options.OPTIONS})
     _refuse_idle(name, (*loss.idle(), *run.idle()), values, origin)
     return Settings(name, loss, run, origin, _source(method))
+
+
+def idle(method: str, options: Mapping[str, Any]) -> tuple[str, ...]:
+    """Options that have no effect beside the others and the method's own defaults, whatever the data.
+
+    Args:
+        method: a name, an alias or a file.
+        options: of the run and of the method.
+
+    Raises:
+        UsageError: there is no such method, or a value of its options is out of range.
+
+    >>> idle("bitonic", {"p_k": [1.0, 0.0], "optimizer": "sgd"})
+    ('distribution', 'inverse_temperature', 'art_lambda', 'noise', 'noise_block')
+    """
+    own = method_options.known(method, options)
+    told = method_options.with_k(method_options.judge(method, options), own, options)
+    values = {option: _plain(value) for option, value in {**own, **losses.with_alias_options(method, told)}.items()}
+    loss = method_options.build(method, {option: values[option] for option in own})
+    return (*loss.idle(), *option_effects.idle({**option_effects.LEFT_ALONE, **values}))
 
 
 def of_record(
@@ -218,6 +247,22 @@ def _check_classes(method: str, loss: Method, classes: int) -> None:
         raise UsageError(f"{method}: {error}") from error
 
 
+def _refuse_infinite(method: str, own: Mapping[str, Any]) -> None:
+    """A method need not look at its numbers; but of those that are not finite no run id can be made."""
+    for option, value in own.items():
+        if not all(map(isfinite, _floats(value))):
+            raise UsageError(f"{method}: {option} = {training_options.shown(value)}; it must be finite")
+
+
+def _floats(value: Any) -> Iterator[float]:
+    """The numbers in a value, however deep."""
+    if isinstance(value, float):
+        yield value
+    inner = value.values() if isinstance(value, Mapping) else value if isinstance(value, list | tuple) else ()
+    for each in inner:
+        yield from _floats(each)
+
+
 def _refuse_idle(method: str, idle: tuple[str, ...], values: Mapping[str, Any], origin: Mapping[str, str]) -> None:
     """An option that the user gave must have an effect, unless it switches something off."""
     for option in idle:
@@ -233,9 +278,7 @@ def _with_preset(method: str | None, chosen: Mapping[str, Any], preset: str) -> 
         raise UsageError(f"preset {preset} is of topkbench's own methods; leave out --preset or {method}")
     if method and method not in presets.methods(preset):  # an alias, or nonsense
         method = losses.canonical(method)
-    # A fraction says how many rows of each class; the preset need not.
-    closed = {"train_per_class": None} if "train_fraction" in chosen else {}
-    line = presets.one_line(preset, method, {**closed, **chosen}, training_options.how)
+    line = presets.one_line(preset, method, chosen, training_options.how)
     named = line.pop("method")
     return named, line
 

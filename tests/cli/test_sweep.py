@@ -41,7 +41,7 @@ def test_a_sweep_from_plan_to_end(topkbench, blobs, grid, tmp_path):
     common = ("grid.toml", "--data", blobs)
     plan = topkbench("sweep", *common, "--dry-run")
     assert (plan.returncode, plan.stderr) == (0, "")
-    assert "12 runs on blobs, 0 of them over; 12 to train in 1 passes" in plan.stdout
+    assert "12 runs on blobs: 0 done, 0 failed; 12 to train in 1 pass: at most " in plan.stdout
     assert not (tmp_path / "results").exists()
     status = topkbench("status", *common)
     assert [line.split() for line in status.stdout.splitlines()][-1] == ["all", "12", "0", "0", "0", "12"]

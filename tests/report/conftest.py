@@ -7,6 +7,8 @@ import pytest
 
 from topkbench.runs import RULES, Record
 
+FAILURE = "ValueError: the loss is NaN\nTraceback (most recent call last):\n  File loss.py, line 1\n"
+
 
 @pytest.fixture
 def run() -> Callable[..., Record]:
@@ -21,7 +23,7 @@ def run() -> Callable[..., Record]:
         return Record(
             run_id=f"{config['method']}-{config['seed']}",
             status=status,
-            error=None if status == "done" else "the loss\nis NaN",
+            error=None if status == "done" else FAILURE,
             started="2026-01-02T03:04:05+00:00",
             seconds=1.5,
             config=config,

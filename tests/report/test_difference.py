@@ -123,7 +123,7 @@ def test_runs_that_are_not_done(lay):
     assert not found.is_same_result
     assert {(score.a, score.points) for score in found.scores} == {(None, None)}
     found = between(lay("a", None, status="failed"), lay("b", None))
-    assert found.settings["run"] == {"status": ("failed", "done"), "error": ("the loss\nis NaN", None)}
+    assert found.settings["run"] == {"status": ("failed", "done"), "error": ("ValueError: the loss is NaN", None)}
 
 
 def test_the_document_is_plain(lay):

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from tests.report.conftest import FAILURE
 from topkbench import report
 from topkbench.errors import UsageError
 
@@ -50,7 +51,7 @@ def test_the_rule_picks_the_evaluation(run):
 def test_a_run_that_failed_has_no_accuracies(run):
     frame = report.frame([run(status="failed")])
     assert frame["top1"].isna().all()
-    assert frame["error"].item() == "the loss\nis NaN"
+    assert frame["error"].item() == FAILURE
 
 
 def test_an_unknown_rule_is_refused(run):

@@ -16,7 +16,7 @@ def test_unfinished_and_unreadable_runs_are_counted_and_named(run, tmp_path):
     torn.write_text("{")
     assert report.build(tmp_path).notes == [
         f"1 run left out, unreadable: {torn}: is torn; delete its folder or run it again",
-        "1 run left out: wordnet826/softsort-1 failed: the loss is NaN",
+        "1 run left out: wordnet826/softsort-1 failed: ValueError: the loss is NaN",
     ]
 
 
@@ -63,7 +63,7 @@ def test_no_records_say_where_and_what_to_do(tmp_path, name):
 def test_no_run_that_is_done_says_what_there_is_instead(run, tmp_path):
     runs.save(tmp_path, run(status="failed"))
     with pytest.raises(
-        UsageError, match=r"no finished run in .* \(1 run left out: .* failed: the loss is NaN\); start"
+        UsageError, match=r"no finished run in .* \(1 run left out: .* failed: ValueError: the loss is NaN\); start"
     ):
         report.build(tmp_path)
 

@@ -5,6 +5,7 @@ import json
 import typer
 
 from topkbench.cli import _options, _sweeps
+from topkbench.errors import first_line
 
 
 def register(app: typer.Typer) -> None:
@@ -32,7 +33,7 @@ def status(
         return
     _draw({member.run_id: member.settings.method for member in plan.members}, statuses)
     for run_id, error in errors.items():
-        typer.echo(f"{run_id}: {error.splitlines()[0]}")
+        typer.echo(f"{run_id}: {first_line(error)}")
 
 
 def _draw(methods: dict[str, str], statuses: dict[str, str]) -> None:

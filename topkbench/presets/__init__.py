@@ -5,7 +5,7 @@ to what the section gives them all.
 """
 
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -14,6 +14,7 @@ from topkbench.errors import UsageError, did_you_mean
 
 Block = Mapping[str, list[Any]]
 """option -> alternatives: the grid of them all."""
+_ROWS = frozenset({"train_per_class", "train_fraction"})
 
 
 def names() -> list[str]:
@@ -49,6 +50,16 @@ def methods(preset: str) -> list[str]:
     return [method for block in blocks(preset) for method in block["method"]]
 
 
+def left_open(said: Mapping[str, Any], chosen: Collection[str]) -> dict[str, Any]:
+    """What is said of options but for those that are chosen; rows a class and a share of them are one choice.
+
+    >>> left_open({"train_per_class": [64, 128], "nloglr": [1.0]}, {"train_fraction"})
+    {'nloglr': [1.0]}
+    """
+    closed = {*chosen, *(_ROWS if not _ROWS.isdisjoint(chosen) else ())}
+    return {option: value for option, value in said.items() if option not in closed}
+
+
 def one_line(preset: str, method: str | None, chosen: Mapping[str, Any], how: Callable[[str], str]) -> dict[str, Any]:
     """The options of one run of a preset; where it leaves a choice, the user must make it.
 
@@ -66,7 +77,7 @@ def one_line(preset: str, method: str | None, chosen: Mapping[str, Any], how: Ca
         raise UsageError(f"preset {preset} has no method {method!r}; it has {', '.join(listed)}")
     method = method or _only("method", listed, preset, how)
     (block,) = (block for block in blocks(preset) if method in block["method"])  # a method stands in one block
-    open_options = {option: found for option, found in block.items() if option not in chosen and option != "method"}
+    open_options = left_open(block, {"method", *chosen})
     return {"method": method} | {option: _only(option, found, preset, how) for option, found in open_options.items()}
 
 

@@ -7,11 +7,11 @@ from typing import Any
 
 from topkbench import comparison, runs
 from topkbench.comparison import Difference, Pair
-from topkbench.errors import DataError
+from topkbench.errors import DataError, first_line
 from topkbench.lookup import Found
 from topkbench.option_effects import with_effect
 from topkbench.report.frames import METRICS
-from topkbench.runs import RULES, AnyArray, Rule
+from topkbench.runs import RULES, AnyArray, Record, Rule
 
 Discordant = tuple[int, int]
 """Test rows that only the first run gets right, and that only the second does."""
@@ -73,7 +73,7 @@ def between(a: Found, b: Found) -> RunDifference:
     """Compare two runs."""
     one, other = a.record, b.record
     parts = {
-        "run": ({"status": one.status, "error": one.error}, {"status": other.status, "error": other.error}),
+        "run": (_end(one), _end(other)),
         "config": (with_effect(one.config), with_effect(other.config)),
         "data": (one.data, other.data),
         "environment": (one.environment, other.environment),
@@ -84,6 +84,11 @@ def between(a: Found, b: Found) -> RunDifference:
     counts, uncounted = _counts(a, b)
     scores = [_score(a, b, rule, metric, counts.get((rule, metric))) for rule, metric in product(RULES, METRICS)]
     return RunDifference(settings, scores, first, are_done and first is None, uncounted)
+
+
+def _end(record: Record) -> dict[str, str | None]:
+    """How a run has ended, and why if it has failed; the traceback would not be one line."""
+    return {"status": record.status, "error": first_line(record.error) or None}
 
 
 def _score(a: Found, b: Found, rule: Rule, metric: str, discordant: Discordant | None) -> Score:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from topkbench import runs
+from topkbench.errors import first_line
 from topkbench.report.folding import of_several_hierarchies, repeated
 
 _NAMED = 10  # a note names so many and counts the rest
@@ -18,7 +19,7 @@ def of_unreadable(skipped: Sequence[runs.Skipped]) -> list[str]:
 def of_unfinished(of_runs: pd.DataFrame) -> list[str]:
     """Of runs that failed or were interrupted."""
     left = of_runs[of_runs["status"] != "done"]
-    errors = left["error"].map(lambda error: ": " + " ".join(error.split()) if error else "")
+    errors = left["error"].map(lambda error: f": {first_line(error)}" if error else "")
     named = [f"{name} {reason}" for name, reason in zip(_names(left), left["status"] + errors, strict=True)]
     return _note("left out", named)
 

@@ -4,7 +4,7 @@ Legend: R rows that stand in for the data's.
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from statistics import median
@@ -15,6 +15,7 @@ import psutil
 import torch
 
 from topkbench import protocol, train
+from topkbench.errors import first_line
 from topkbench.recording import Planned
 from topkbench.settings import Settings
 from topkbench.stack import Stack
@@ -36,13 +37,13 @@ class PassEstimate:
         members: its runs.
         steps: of each.
         memory: bytes beside the embeddings.
-        seconds: expected, if every evaluation looks at the test split too; most do not.
+        seconds: at most, as if every evaluation looked at the test split too; None where a head's steps fail.
     """
 
     members: Sequence[Planned]
     steps: int
     memory: int
-    seconds: float
+    seconds: float | None
 
 
 @dataclass(frozen=True)
@@ -53,11 +54,13 @@ class Estimate:
         passes: those that are to be trained.
         to_read: bytes of embeddings that are read from the data file, by one worker.
         held: bytes of embeddings that stay in memory.
+        faults: run id -> how its steps fail, in one line.
     """
 
     passes: Sequence[PassEstimate]
     to_read: int
     held: int
+    faults: Mapping[str, str]
 
 
 def estimate(plan: Plan, members: Sequence[Planned], heads: int) -> Estimate:
@@ -68,12 +71,13 @@ def estimate(plan: Plan, members: Sequence[Planned], heads: int) -> Estimate:
         members: the runs.
         heads: how many a pass takes at most.
     """
-    costs: dict[Any, _Cost] = {}
+    costs = _costs(plan.store, members)
     found = [_pass(plan.store, together, costs) for together in passes(members, heads)]
     embeddings = sum(split.embeddings.nbytes for split in plan.store.splits.values())
     is_mapped = any(member.settings.protocol.residency == "mmap" for member in members)
     to_read = sum(_bytes_mapped(plan.store, each) for each in found) if is_mapped else embeddings
-    return Estimate(found, to_read if members else 0, 0 if is_mapped or not members else embeddings)
+    faults = {run_id: cost for run_id, cost in costs.items() if isinstance(cost, str)}
+    return Estimate(found, to_read if members else 0, 0 if is_mapped or not members else embeddings, faults)
 
 
 def heads_per_pass(plan: Plan, sharers: int = 1) -> int:
@@ -88,7 +92,7 @@ def heads_per_pass(plan: Plan, sharers: int = 1) -> int:
     shared = plan.members[0].settings.protocol
     on_gpu = shared.device == "cuda"
     free = torch.cuda.mem_get_info()[0] if on_gpu else psutil.virtual_memory().available
-    if shared.residency != "mmap" and on_gpu == (shared.residency == "device"):
+    if shared.residency == "device" or (shared.residency == "ram" and not on_gpu):  # a CPU's device is the RAM
         free -= sum(split.embeddings.nbytes for split in plan.store.splits.values())
     most = max(_head_bytes(plan.store, member.settings) for member in plan.members)
     allowed = max(1, int(_SHARE * free / sharers / most))
@@ -104,7 +108,11 @@ class _Cost:
     row: float
 
 
-def _pass(store: Store, together: Sequence[Planned], costs: dict[Any, _Cost]) -> PassEstimate:
+_Costs = Mapping[str, _Cost | str]
+"""Run id -> what it costs, or why that cannot be known."""
+
+
+def _pass(store: Store, together: Sequence[Planned], costs: _Costs) -> PassEstimate:
     settings = together[0].settings
     shared, sizes = settings.protocol, _sizes(store, settings)
     steps_an_epoch = sizes["train"] // shared.batch_size
@@ -113,10 +121,10 @@ def _pass(store: Store, together: Sequence[Planned], costs: dict[Any, _Cost]) ->
     )
     rows = shared.n_epochs * evaluated * (sizes["valid"] + sizes["test"])
     steps = shared.n_epochs * steps_an_epoch
-    each = [_cost(store, member.settings, costs) for member in together]
+    each = [cost for member in together if isinstance(cost := costs[member.run_id], _Cost)]
     seconds = sum(cost.build + steps * cost.step + rows * cost.row for cost in each)
     memory = sum(_head_bytes(store, member.settings) for member in together)
-    return PassEstimate(together, steps, memory, seconds)
+    return PassEstimate(together, steps, memory, seconds if len(each) == len(together) else None)
 
 
 def _sizes(store: Store, settings: Settings) -> dict[str, int]:
@@ -149,31 +157,47 @@ def _head_bytes(store: Store, settings: Settings) -> int:
     return (8 if shared.precision == "float64" else 4) * (_STATES * weights + _SCORES * scores)
 
 
-def _cost(store: Store, settings: Settings, costs: dict[Any, _Cost]) -> _Cost:
-    """What a head costs; those that differ in seed, rate or weights alone cost the same."""
-    options = {name: value for name, value in vars(settings.loss).items() if name != "p_k"}
-    key = (
-        settings.method,
-        repr(options),
-        sum(map(bool, getattr(settings.loss, "p_k", ()))),
-        settings.protocol.batch_size,
-    )
-    if key not in costs:
-        costs[key] = _measured(store, settings)
-    return costs[key]
+def _costs(store: Store, members: Sequence[Planned]) -> _Costs:
+    """What each run costs; one of every kind is measured."""
+    kinds: list[tuple[Any, _Cost | str]] = []  # not all can be hashed
+    costs = {}
+    for member in members:
+        small = _small(member.settings)
+        kind = (member.settings.method, member.settings.loss.alike(), train.stack_key(small))
+        known = [cost for other, cost in kinds if other == kind]
+        costs[member.run_id] = known[0] if known else _measured(store, small)
+        if not known:
+            kinds.append((kind, costs[member.run_id]))
+    return costs
 
 
-def _measured(store: Store, settings: Settings) -> _Cost:
-    shared = settings.protocol
-    rows = max(2 * shared.batch_size, 1000)
-    small = replace(
-        shared, valid_size=rows, seed=0, train_per_class=None, train_fraction=None, label_noise=0.0, residency="ram"
-    )
-    stand_in = replace(store, splits={name: _random(store, 2 * rows) for name in store.splits})
+def _small(settings: Settings) -> Settings:
+    """The settings but for what makes a run longer or another one, not its steps dearer."""
+    length = {"n_epochs": 1, "lr_steps": (), "eval_every": 1, "eval_test": "always"}
+    data = {"train_per_class": None, "train_fraction": None, "label_noise": 0.0, "residency": "ram"}
+    shared: dict[str, Any] = {"seed": 0, "valid_size": _rows(settings.protocol.batch_size), **length, **data}
+    return replace(settings, protocol=replace(settings.protocol, **shared))
+
+
+def _rows(batch_size: int) -> int:
+    return max(2 * batch_size, 1000)
+
+
+def _measured(store: Store, small: Settings) -> _Cost | str:
+    """What a head costs, on random rows; or, of a loss that fails, how it does."""
+    rows = 2 * _rows(small.protocol.batch_size)
+    stand_in = replace(store, splits={name: _random(store, rows) for name in store.splits})
+    try:
+        return _timed(stand_in, small)
+    except Exception as error:  # whatever a user's loss may raise, when it is the plan that was asked for
+        return first_line(f"{type(error).__name__}: {error}")
+
+
+def _timed(store: Store, small: Settings) -> _Cost:
     began = time.perf_counter()
-    stack = train.build(stand_in, [replace(settings, protocol=small)]).stacks[0]
+    stack = train.build(store, [small]).stacks[0]
     build = time.perf_counter() - began
-    (x_BD, y_B) = next(stack.splits.train.in_order(shared.batch_size))
+    (x_BD, y_B) = next(stack.splits.train.in_order(small.protocol.batch_size))
     step = median(_seconds(stack, lambda: stack.step(x_BD, y_B)) for _ in range(_STEPS + 1))
     evaluation = _seconds(stack, lambda: stack.evaluate(1, 1))
     return _Cost(build, step, evaluation / (len(stack.splits.valid) + len(stack.splits.test)))

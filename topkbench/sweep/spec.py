@@ -5,25 +5,32 @@ seeds = "0-4"
 nloglr = { from = 3.5, to = 5, step = 0.5 }          # a range, its end included
 inverse_temperature = [0.5, 1, 2]                    # alternatives
 
-[[runs]]                                             # a grid of its own, on top of what stands above
+[[runs]]                                             # a grid of its own, which goes before what stands above
 method = ["bitonic", "splitter_selection"]
 p_k = [[0.5, 0, 0, 0, 0.5], [0.2, 0.2, 0.2, 0.2, 0.2]]
 """
 
 import itertools
+import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from math import inf, prod
 from pathlib import Path
 from typing import Any
 
-from topkbench import presets
+from topkbench import presets, settings
 from topkbench.errors import UsageError
 from topkbench.presets import Block
 
 _SEQUENCES = ("p_k", "hidden_dims", "lr_steps")  # whose one value is a list
 _RANGE = {"from", "to", "step"}
+_SEEDS = re.compile(r"\s*(\d{1,19})\s*(?:-\s*(\d{1,19})\s*)?")
+_MOST = 100_000  # runs; more are a slip, and would fill the memory before any is trained
+
+_Point = tuple[str, dict[str, Any], dict[str, Any]]
+"""A run: its method, the options that the specification gives it, and those that a preset does."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +40,8 @@ class Line:
     Attributes:
         method: as it is written.
         chosen: the options that the specification or the user gives it.
-        preset: the options that a preset gives it.
+        preset: the options that a preset gives it, and of those that the specification gives it the ones that have no
+            effect on it, but on other runs of the same block.
         preset_name: of that preset, or empty.
         where: of the specification it comes from, for messages.
     """
@@ -57,27 +65,30 @@ def read(spec: str, override: Mapping[str, Any]) -> list[Line]:
     """
     document = _document(spec)
     blocks = document.pop("runs", [{}])
-    if not (isinstance(blocks, list) and all(isinstance(block, dict) for block in blocks)):
-        raise UsageError(f"{spec}: runs is no list of blocks; begin each with [[runs]]")
-    preset = document.pop("preset", "")
+    if not (blocks and isinstance(blocks, list) and all(isinstance(block, dict) for block in blocks)):
+        raise UsageError(f"{spec}: runs are blocks, one or more; begin each with [[runs]]")
     lines: list[Line] = []
     for number, block in enumerate(blocks, start=1):
         where = f"{spec}: [[runs]] block {number}" if len(blocks) > 1 else spec
-        chosen = {**_named({**document, **block}, where), **_named(dict(override), where)}
-        lines += _lines(chosen, preset, where)
+        above, own, before = (_named(options, where) for options in (document, block, override))
+        lines += _lines(_over(_over(above, own), before), where)
+        _refuse_many(len(lines), where)
     return lines
 
 
 def _document(spec: str) -> dict[str, Any]:
     """The file's table; of a preset's name the one that names it."""
-    path = Path(spec)
-    if not path.is_file():
-        if spec.endswith(".toml"):
-            raise UsageError(f"{spec} does not exist; give the path of a TOML file or a preset: {_presets()}")
-        return {"preset": spec}
     try:
-        return tomllib.loads(path.read_text("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        content = Path(spec).read_bytes()
+        return tomllib.loads(content.decode("utf-8-sig"))  # some editors begin a file with a mark
+    except (FileNotFoundError, NotADirectoryError) as error:
+        if spec.endswith(".toml"):
+            cure = f"give the path of a TOML file or a preset: {_presets()}"
+            raise UsageError(f"{spec} does not exist; {cure}") from error
+        return {"preset": spec}
+    except OSError as error:
+        raise UsageError(f"{spec} cannot be read ({error.strerror}); give the path of a TOML file") from error
+    except (ValueError, RecursionError) as error:
         raise UsageError(f"{spec} is not TOML: {error}") from error
 
 
@@ -85,25 +96,66 @@ def _presets() -> str:
     return ", ".join(presets.names())
 
 
-def _named(options: dict[str, Any], where: str) -> dict[str, Any]:
+def _named(options: Mapping[str, Any], where: str) -> dict[str, Any]:
     """The options, with seeds under the name of the option."""
-    if "seeds" not in options:
-        return options
-    if "seed" in options:
+    if {"seed", "seeds"} <= options.keys():
         raise UsageError(f"{where}: seed and seeds say the same; give one of them")
-    return {**{name: value for name, value in options.items() if name != "seeds"}, "seed": options["seeds"]}
+    return {"seed" if option == "seeds" else option: value for option, value in options.items()}
 
 
-def _lines(chosen: Mapping[str, Any], preset: str, where: str) -> Iterator[Line]:
-    grid = {option: _alternatives(option, value, where) for option, value in chosen.items()}
+def _over(below: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options, and what those below say of others."""
+    return {**presets.left_open(below, options), **options}
+
+
+def _lines(chosen: Mapping[str, Any], where: str) -> list[Line]:
+    preset = chosen.get("preset", "")
+    if not isinstance(preset, str):
+        raise UsageError(f"{where}: preset = {preset!r}; give the name of one: {_presets()}")
+    grid = {option: _alternatives(option, value, where) for option, value in chosen.items() if option != "preset"}
     starts: Sequence[Block] = presets.blocks(preset) if preset else [{}]
     methods = grid.pop("method", None) or (presets.methods(preset) if preset else [])
     _refuse_methods(methods, preset, where)
+    points: list[_Point] = []
     for start in starts:
-        own = [method for method in start.get("method", methods) if method in methods]
-        below = {option: found for option, found in start.items() if option != "method" and option not in grid}
-        for method, low, high in itertools.product(own, _points(below), _points(grid)):
-            yield Line(str(method), high, low, preset, where)
+        own = [str(method) for method in start.get("method", methods) if method in methods]
+        below = presets.left_open(start, {"method", *grid})
+        _refuse_many(len(points) + len(own) * prod(map(len, (*below.values(), *grid.values()))), where)
+        every = itertools.product(own, _points(below), _points(grid))
+        points += [(method, high, low) for method, low, high in every]
+    return [Line(*point, preset, where) for point in _spared(points)]
+
+
+def _spared(points: Sequence[_Point]) -> Iterator[_Point]:
+    """The runs of a block; what has an effect on some of them goes with a preset's options on the others.
+
+    Settings refuse what is chosen and has no effect, as it is a slip; in a grid it is one where no run has use for it.
+    """
+    idle = _idle_of_each(points)
+    always = frozenset.intersection(*idle)
+    for (method, high, low), own in zip(points, idle, strict=True):
+        spared = {option: value for option, value in high.items() if option in own - always}
+        yield method, {option: value for option, value in high.items() if option not in spared}, {**low, **spared}
+
+
+def _idle_of_each(points: Sequence[_Point]) -> list[frozenset[str]]:
+    """What has no effect on each run, which the seed does not decide."""
+    known: dict[str, frozenset[str]] = {}  # by text, as values may be lists
+    found = []
+    for method, high, low in points:
+        options = {option: value for option, value in {**low, **high}.items() if option != "seed"}
+        kind = repr((method, options))
+        known[kind] = known[kind] if kind in known else _idle(method, options)
+        found.append(known[kind])
+    return found
+
+
+def _idle(method: str, options: Mapping[str, Any]) -> frozenset[str]:
+    """What has no effect on a run; nothing of one that cannot be, which is refused when it is resolved."""
+    try:
+        return frozenset(settings.idle(method, options))
+    except UsageError:
+        return frozenset()
 
 
 def _refuse_methods(methods: Sequence[str], preset: str, where: str) -> None:
@@ -113,6 +165,11 @@ def _refuse_methods(methods: Sequence[str], preset: str, where: str) -> None:
     for method in methods:
         if method not in listed:
             raise UsageError(f"{where}: preset {preset} has no method {method!r}; it has {', '.join(listed)}")
+
+
+def _refuse_many(runs: int, where: str) -> None:
+    if runs > _MOST:
+        raise UsageError(f"{where}: that makes {runs:,} runs or more; a sweep takes {_MOST:,} at most")
 
 
 def _points(grid: Mapping[str, Sequence[Any]]) -> list[dict[str, Any]]:
@@ -145,10 +202,12 @@ def _alternatives(option: str, value: Any, where: str) -> list[Any]:
 def _seeds(text: str, where: str) -> list[int]:
     found: list[int] = []
     for part in text.split(","):
-        first, dash, last = (each.strip() for each in part.partition("-"))
-        if not first.isdecimal() or (dash and not last.isdecimal()) or int(last or first) < int(first):
+        match = _SEEDS.fullmatch(part)
+        first, last = (int(match[1]), int(match[2] or match[1])) if match else (1, 0)
+        if last < first:
             raise UsageError(f'{where}: seeds = "{text}"; write "0-4" or "0,2,7"')
-        found += range(int(first), int(last or first) + 1)
+        _refuse_many(len(found) + last - first + 1, where)
+        found += range(first, last + 1)
     return found
 
 
@@ -156,10 +215,12 @@ def _range(option: str, ends: Mapping[str, Any], where: str) -> list[Any]:
     """From, from + step, … up to and including to; exact, as 0.1 is not."""
     shown = f"{option} = {{ {', '.join(f'{name} = {value}' for name, value in ends.items())} }}"
     values = [ends["from"], ends["to"], ends.get("step", 1)]
-    if any(isinstance(value, bool) or not isinstance(value, int | float) for value in values):
-        raise UsageError(f"{where}: {shown}: from, to and step are numbers")
+    if any(isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < inf for value in values):
+        raise UsageError(f"{where}: {shown}: from, to and step are finite numbers")
     first, last, step = (Fraction(str(value)) for value in values)
     if step <= 0 or last < first:
         raise UsageError(f"{where}: {shown} is empty; it needs from ≤ to and a step above 0")
-    steps = (first + i * step for i in range((last - first) // step + 1))
+    count = (last - first) // step + 1
+    _refuse_many(count, where)
+    steps = (first + i * step for i in range(count))
     return [int(value) if value.denominator == 1 else float(value) for value in steps]

@@ -124,7 +124,7 @@ def test_what_is_left_out_is_named(save, draw, tmp_path):
     assert len(rows) == 1
     assert notes == [
         f"1 run left out, unreadable: {torn / 'record.json'}: is torn; delete its folder or run it again",
-        f"1 run left out: four/{failed.name} failed: the loss is NaN",
+        f"1 run left out: four/{failed.name} failed: ValueError: the loss is NaN",
         f"1 run left out, of other data: four/{other.name}",
     ]
 
