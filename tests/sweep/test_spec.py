@@ -172,7 +172,7 @@ def test_an_option_may_have_an_effect_on_some_runs_alone(planned, blobs, varied,
     data = open_store(blobs)
     ((option, values),) = varied.items()
     chosen = [{option: value, **(shared if value == with_effect else {})} for value in values]
-    wanted = {train.plan(data, settings.resolve("bitonic", own, train.facts(data))).run_id for own in chosen}
+    wanted = {train.plan(data, settings.resolve("bitonic", own, train.facts(data)), None).run_id for own in chosen}
     plan = planned("method = 'bitonic'\nseeds = [0]", **varied, **shared)
     assert {member.run_id for member in plan.members} == wanted
     assert len(wanted) == 2
