@@ -69,5 +69,5 @@ def test_embeddings_in_memory_leave_less_for_heads(blobs, tmp_path, monkeypatch,
 def test_what_is_done_and_what_has_failed_is_told_apart(planned, monkeypatch, capsys):
     plan = planned(f"method = 'bitonic'\nseeds = '0-3'\n{SHORT}")
     states = dict(zip((member.run_id for member in plan.members), ("done", "done", "failed", "missing"), strict=True))
-    monkeypatch.setattr(Plan, "statuses", lambda _: states)
+    monkeypatch.setattr(Plan, "statuses", lambda *_: states)
     assert "4 runs on blobs: 2 done, 1 failed; 1 to train in 1 pass: at most 0." in shown(plan, capsys)

@@ -142,8 +142,7 @@ def _conclude(plan: "Plan", members: "Sequence[Planned]", codes: Sequence[int], 
         WorkersError: a worker has not come to the end of its share.
         RunError: a run has failed, now or before, or was not trained.
     """
-    statuses = plan.statuses()
-    found = {member.run_id: statuses[member.run_id] for member in members}
+    found = plan.statuses(members)
     if as_json:
         typer.echo(json.dumps({"sweep": plan.name, "dataset": plan.store.name, "runs": found}, indent=2))
     else:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -39,9 +40,9 @@ class Plan:
         """Of a run, if it has one."""
         return runs.find(self.results, self.store.name, member.run_id)
 
-    def statuses(self) -> dict[str, str]:
-        """Run id -> done, failed, interrupted or missing, read from the results folder."""
-        return {member.run_id: self._status(member) for member in self.members}
+    def statuses(self, members: Sequence[Planned] | None = None) -> dict[str, str]:
+        """Run id -> done, failed, interrupted or missing, of some runs or all, read from the results folder."""
+        return {member.run_id: self._status(member) for member in (self.members if members is None else members)}
 
     def _status(self, member: Planned) -> str:
         record = self.record(member)
@@ -52,7 +53,7 @@ class Plan:
     def todo(self, members: Sequence[Planned], retry_failed: bool) -> list[Planned]:
         """Those of some runs that are still to be trained: also those that were interrupted."""
         left = {MISSING, "interrupted"} | ({"failed"} if retry_failed else set())
-        statuses = self.statuses()
+        statuses = self.statuses(members)
         return [member for member in members if statuses[member.run_id] in left]
 
     def share(self, part: int, parts: int) -> list[Planned]:
@@ -118,15 +119,9 @@ class _Places:
 
 def passes(members: Sequence[Planned], heads: int) -> Iterator[list[Planned]]:
     """Runs that share their `train.stack_key`, up to so many heads at a time."""
-    together: list[Planned] = []
-    for member in members:
-        is_alike = together and train.stack_key(member.settings) == train.stack_key(together[0].settings)
-        if together and not (is_alike and len(together) < heads):
-            yield together
-            together = []
-        together.append(member)
-    if together:
-        yield together
+    for _, alike in groupby(members, key=lambda member: train.stack_key(member.settings)):
+        together = list(alike)
+        yield from (together[at : at + heads] for at in range(0, len(together), heads))
 
 
 def _neighbourly(members: list[Planned]) -> list[Planned]:
