@@ -203,13 +203,13 @@ def load_all(results: Path) -> tuple[list[Record], list[Skipped]]:
     return records, skipped
 
 
-def load_ranks(folder: Path) -> dict[str, AnyArray]:
-    """Read the arrays in a run's ranks.npz.
+def load_ranks(folder: Path, names: Sequence[str] | None = None) -> dict[str, AnyArray]:
+    """Read the arrays in a run's ranks.npz, or some of them.
 
     Raises:
-        DataError: the file is missing or torn.
+        DataError: the file is missing or torn, or an array is not in it.
     """
-    return _load_arrays(folder / RANKS)
+    return _load_arrays(folder / RANKS, names)
 
 
 def load_prototypes(folder: Path) -> AnyArray:
@@ -221,10 +221,12 @@ def load_prototypes(folder: Path) -> AnyArray:
     return _load_arrays(folder / PROTOTYPES)["prototypes"]
 
 
-def _load_arrays(path: Path) -> dict[str, AnyArray]:
+def _load_arrays(path: Path, names: Sequence[str] | None = None) -> dict[str, AnyArray]:
     try:
         with np.load(path, allow_pickle=False) as archive:
-            return dict(archive)
+            return {name: archive[name] for name in names or archive.files}
+    except KeyError as error:
+        raise DataError(f"{path} lacks {error}; run it again with 'topkbench train --force'") from error
     except FileNotFoundError as error:
         raise DataError(f"{path} does not exist; run it again with 'topkbench train --force'") from error
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:

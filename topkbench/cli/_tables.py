@@ -1,18 +1,16 @@
-"""Tables on a terminal: rich's drawing of a report."""
+"""Tables on a terminal: rich's drawing of them."""
 
 from collections.abc import Iterable, Sequence
 
-import pandas as pd
 from rich import box
-from rich.console import Console, JustifyMethod
-from rich.table import Table
+from rich.console import Console
+from rich.table import Table as Drawing
 from rich.text import Text
 
-from topkbench.report import Best, Report
+from topkbench.report import Cell, Table
 
 _UNCUT = 10_000  # characters: a file or a pipe has no edge at which to wrap
-_MAY_WRAP = ("P_K", "settings")
-_TEXT = ("method", *_MAY_WRAP)
+_BREAKABLE = 8  # characters that are left of a text that may be broken
 
 
 def console(*, plain: bool = False) -> Console:
@@ -21,22 +19,27 @@ def console(*, plain: bool = False) -> Console:
     return Console(width=_UNCUT, force_terminal=False) if plain or not terminal.is_terminal else terminal
 
 
-def draw(report: Report, console: Console) -> str:
-    """Draw one table a data set, its best in bold, and the caption under the last."""
-    mark = "" if console.is_terminal else "*"  # where there is no bold
+def draw(tables: Sequence[Table], console: Console) -> str:
+    """Draw tables under their titles, the best in bold, with captions and footnotes."""
+    star = "" if console.is_terminal else "*"  # where there is no bold
     with console.capture() as captured:
-        for name, part in report.table.groupby("data set"):
+        for at, table in enumerate(tables):
+            if at:
+                console.print()
+            if table.title:
+                console.print(Text(table.title, style="bold"))
             # crop would cut figures off at the edge of a narrow terminal
-            console.print(Text(str(name), style="bold"))
-            console.print(_drawn(part.drop(columns="data set"), mark), crop=False)
+            console.print(_drawn(table, star), crop=False)
             console.print()
-        console.print(Text(report.caption.replace("Bold:", f"{mark or 'Bold'}:"), style="dim"))
+            console.print(Text(table.caption.replace("Bold:", f"{star or 'Bold'}:"), style="dim"))
+            for mark, words in table.footnotes.items():
+                console.print(Text(f"{mark}: {words}", style="dim"))
     return captured.get()
 
 
-def plain(headers: Sequence[str], rows: Iterable[Sequence[str]], left: int) -> Table:
+def plain(headers: Sequence[str], rows: Iterable[Sequence[str]], left: int) -> Drawing:
     """A table of text as it is, the first columns on the left and the rest on the right."""
-    drawn = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    drawn = Drawing(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
     for at, header in enumerate(headers):
         drawn.add_column(header, justify="left" if at < left else "right", overflow="fold")
     for row in rows:
@@ -44,14 +47,24 @@ def plain(headers: Sequence[str], rows: Iterable[Sequence[str]], left: int) -> T
     return drawn
 
 
-def _drawn(rows: pd.DataFrame, mark: str) -> Table:
-    drawn = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
-    for header in rows.columns:
-        side: JustifyMethod = "left" if header in _TEXT else "right"
-        whole = header not in _MAY_WRAP
-        least = max(map(len, [header, *rows[header]])) if whole else 8
-        drawn.add_column(header, justify=side, overflow="fold", min_width=least, no_wrap=whole)
-    for row in rows.to_numpy():
+def _drawn(table: Table, star: str) -> Drawing:
+    drawn = Drawing(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
+    groups = any(column.group for column in table.columns)
+    for at, column in enumerate(table.columns):
+        words = [_text(row[at], star).plain for row in table.rows]
+        drawn.add_column(
+            Text(f"{column.group}\n{column.name}" if groups else column.name),
+            justify="right" if column.is_number else "left",
+            overflow="fold",
+            no_wrap=not column.may_wrap,
+            min_width=_BREAKABLE if column.may_wrap else max(map(len, [column.group, column.name, *words])),
+        )
+    for row in table.rows:
         # Text, not str: rich would read [.2 .2 .6] as markup
-        drawn.add_row(*(Text(cell + mark, style="bold") if isinstance(cell, Best) else Text(cell) for cell in row))
+        drawn.add_row(*(_text(cell, star) for cell in row))
     return drawn
+
+
+def _text(cell: Cell, star: str) -> Text:
+    mark = f"{star if cell.bold else ''}{f' ({cell.mark})' if cell.mark.isalpha() else cell.mark}"
+    return Text(cell.text + mark, style="bold" if cell.bold else "")

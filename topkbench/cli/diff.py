@@ -75,7 +75,7 @@ def _shown(value: Any) -> str:
 
 
 def _scores(found: "RunDifference") -> Iterable[Sequence[str]]:
-    from topkbench.report.display import DECIMALS
+    from topkbench.report.figures import DECIMALS
 
     for score in found.scores:
         figures = ["n/a" if each is None else f"{100 * each:.{DECIMALS}f}" for each in (score.a, score.b)]

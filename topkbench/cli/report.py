@@ -1,54 +1,86 @@
-"""`topkbench report`: tables and figures of what is in the results folder."""
+"""`topkbench report`: tables, figures and a page of what is in the results folder."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 import typer
+from typer import Option
 
 from topkbench.cli import _options, _paths
+from topkbench.cli._command import ManyValues
 from topkbench.errors import UsageError
 from topkbench.runs import Rule
 
-Format = Literal["rich", "markdown", "latex", "csv", "json"]
+if TYPE_CHECKING:
+    from topkbench.report import Evidence, Table
+
+Format = Literal["rich", "markdown", "latex", "typst", "csv", "json", "html"]
+
+
+class _ManyColumns(ManyValues):
+    """Columns may be spaced or joined by commas."""
+
+    numbers: ClassVar[tuple[str, ...]] = ()
+    names: ClassVar[tuple[str, ...]] = ("--group-by", "--sort")
 
 
 def register(app: typer.Typer) -> None:
     """Add the command to the app."""
-    app.command()(report)
+    app.command(cls=_ManyColumns)(report)
 
 
 def report(
     context: typer.Context,
     results: _options.Results = _options.RESULTS,
+    table: Annotated[
+        str | None, Option(help="main, pk, k, noise, subset, hierarchy, cost or runs.", show_default="main")
+    ] = None,
+    select: Annotated[Rule, Option(help="Which evaluation of a run counts, chosen on validation.")] = "per_metric",
+    where: Annotated[
+        list[str] | None,
+        Option(metavar="NAME=VALUE,…", help="Runs that count: --where method=bitonic,softsort,seed=0-4"),
+    ] = None,
+    group_by: Annotated[
+        list[str] | None, Option(help="Of the configurations that agree in these, the best on validation alone.")
+    ] = None,
+    sort: Annotated[list[str] | None, Option(help="Columns; a minus turns one round: --sort -top5")] = None,
+    compare: Annotated[
+        tuple[str, str] | None,
+        Option(metavar="A B", help="Two configurations in full: methods, RUN_IDs, or conditions as of --where."),
+    ] = None,
+    published: Annotated[
+        list[Path] | None, Option(help="A CSV of published figures, beside the one that ships.")
+    ] = None,
     format_: Annotated[
-        Format | None, typer.Option("--format", help="By default what --out's suffix names, else rich.")
+        Format | None,
+        Option("--format", help="By default what --out's suffix names, else rich; html is a page of all."),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(help="A file: .md, .tex, .csv, .json or .txt; of a plot .svg, .png or .pdf.")
+        Path | None,
+        Option(help="A file: .md, .tex, .typ, .csv, .json, .html or .txt; of a plot .svg, .png or .pdf."),
     ] = None,
-    select: Annotated[
-        Rule, typer.Option(help="Which evaluation of a run counts, chosen on validation.")
-    ] = "per_metric",
-    as_json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
-    plot: Annotated[
-        str | None, typer.Option(help="A figure in place of the table, to --out: prototypes (in two dimensions).")
-    ] = None,
+    as_json: Annotated[bool, Option("--json", help="The same as --format json.")] = False,
+    plot: Annotated[str | None, Option(help="A figure in place of the table, to --out; see --plot list.")] = None,
     data: Annotated[
         Path | None,
-        typer.Option(envvar="TOPKBENCH_DATA", help="The prepared file of --plot; by default the only one in data/."),
+        Option(envvar="TOPKBENCH_DATA", help="The prepared file of --plot; by default the only one in data/."),
     ] = None,
 ) -> None:
-    """Print the test accuracies in the results folder: one row a configuration, its seeds folded."""
+    """Print what the runs in the results folder have come to: one row a configuration, its seeds folded."""
+    from topkbench import report as library
     from topkbench import runs
 
+    _refuse_several({"--table": table, "--compare": compare, "--plot": plot})
+    _refuse_data(context, plot)
+    chosen = _figure_format(out, format_, as_json) if plot else _format(format_, out, as_json)
+    evidence = library.gather(results, select, where or (), group_by or (), sort or (), published or ())
     if plot:
-        content, notes = _figure(plot, _figure_format(out, format_, as_json), results, select, data)
+        content, notes = _figure(plot, chosen, evidence, partial(_paths.data_file, data))
     else:
-        _refuse_data(context)
-        content, notes = _table(results, select, _format(format_, out, as_json), plain=out is not None)
-    for note in notes:
+        content, notes = _written(evidence, _tables(evidence, table, compare, chosen), chosen, plain=out is not None)
+    for note in (*evidence.notes, *notes):
         typer.echo(f"note: {note}", err=True)
     if out:
         runs.write_atomically(out, content)
@@ -56,20 +88,35 @@ def report(
         typer.echo(content.decode(), nl=False)
 
 
-def _table(results: Path, select: Rule, chosen: str, *, plain: bool) -> tuple[bytes, Sequence[str]]:
+def _tables(
+    evidence: "Evidence", table: str | None, compare: tuple[str, str] | None, format_: str
+) -> "Sequence[Table]":
+    """The table asked for; all of them on a page that nobody has asked for one."""
+    from topkbench.report import compare as comparing
+    from topkbench.report import tables
+
+    if compare:
+        return comparing.build(evidence, *compare)
+    return tables.every(evidence) if format_ == "html" and not table else tables.build(table or "main", evidence)
+
+
+def _written(
+    evidence: "Evidence", made: "Sequence[Table]", format_: str, *, plain: bool
+) -> tuple[bytes, Sequence[str]]:
     from topkbench import report as library
-    from topkbench.cli import _tables
+    from topkbench.cli import _tables as drawing
+    from topkbench.report import page
 
-    found = library.build(results, select)
-    page = _tables.console(plain=plain)
-    text = _tables.draw(found, page) if chosen == "rich" else library.render(found, chosen)
-    return text.encode(), found.notes
+    if format_ == "html":
+        return page.render(evidence, made)
+    text = drawing.draw(made, drawing.console(plain=plain)) if format_ == "rich" else library.render(made, format_)
+    return text.encode(), ()
 
 
-def _figure(plot: str, format_: str, results: Path, select: Rule, data: Path | None) -> tuple[bytes, Sequence[str]]:
+def _figure(plot: str, format_: str, evidence: "Evidence", data: Callable[[], Path]) -> tuple[bytes, Sequence[str]]:
     from topkbench.report import plots
 
-    return plots.render(plot, format_, results, select, partial(_paths.data_file, data))
+    return plots.render(plot, format_, evidence, data)
 
 
 def _format(format_: Format | None, out: Path | None, as_json: bool) -> str:
@@ -91,8 +138,14 @@ def _figure_format(out: Path | None, format_: Format | None, as_json: bool) -> s
     return plots.format_of(out)
 
 
-def _refuse_data(context: typer.Context) -> None:
+def _refuse_several(given: dict[str, object]) -> None:
+    asked = [flag for flag, value in given.items() if value]
+    if len(asked) > 1:
+        raise UsageError(f"{' and '.join(asked)} ask for different things; give one of them")
+
+
+def _refuse_data(context: typer.Context, plot: str | None) -> None:
     """The environment may name data for other commands; on the command line they would be ignored."""
     source = context.get_parameter_source("data")
-    if source and source.name == "COMMANDLINE":
+    if not plot and source and source.name == "COMMANDLINE":
         raise UsageError("--data has no effect on a table, which comes from the records alone; leave it out")

@@ -1,13 +1,62 @@
-"""From run records to tables: records → one row a run → one row a configuration → text.
+"""From run records to tables: records → one row a run → one row a configuration → tables → text.
 
-`build(Path("results"))` reads and folds the records; `render(built, "markdown")` writes them out. Of the
-steps between, `frame` and `rows` give pandas tables of numbers, and `table` the text that people read.
+`table("main")` gives one as pandas' DataFrame of plain numbers. What the command line does with records goes through
+`gather`, which reads them; `tables.build`, which makes tables for people; and `render`, which writes these.
 """
 
-from topkbench.report.display import Best, caption, table
-from topkbench.report.folding import rows
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from topkbench.report import tables
+from topkbench.report.cells import Cell, Column, Table
+from topkbench.report.evidence import Evidence, gather
+from topkbench.report.folding import numbered, rows
 from topkbench.report.formats import RENDERERS, format_of, render
 from topkbench.report.frames import frame
-from topkbench.report.summary import Report, build
+from topkbench.runs import Rule
 
-__all__ = ["RENDERERS", "Best", "Report", "build", "caption", "format_of", "frame", "render", "rows", "table"]
+__all__ = [
+    "RENDERERS",
+    "Cell",
+    "Column",
+    "Evidence",
+    "Table",
+    "format_of",
+    "frame",
+    "gather",
+    "numbered",
+    "render",
+    "rows",
+    "table",
+    "tables",
+]
+
+
+def table(
+    name: str = "main",
+    results: Path = Path("results"),
+    select: Rule = "per_metric",
+    where: Iterable[str] = (),
+    group_by: Sequence[str] = (),
+    sort: Sequence[str] = (),
+    published: Iterable[Path] = (),
+) -> pd.DataFrame:
+    """The figures of a table, plain numbers: accuracies are fractions, NaN is what there is none of.
+
+    Args:
+        name: main, pk, k, noise, subset, hierarchy, cost or runs.
+        results: the folder of run records.
+        select: which evaluation counts.
+        where: conditions that runs must meet: "method=bitonic,softsort,seed=0-4".
+        group_by: options; of the configurations that agree in these, the best on validation stays.
+        sort: columns; a minus before a name turns it round.
+        published: further tables of published figures, beside the one that ships.
+
+    Raises:
+        UsageError: a name is unknown, or there is nothing to show.
+        DataError: a table of published figures is damaged.
+    """
+    evidence = gather(Path(results), select, where, group_by, sort, published)
+    return pd.concat([each.figures for each in tables.build(name, evidence)], ignore_index=True)

@@ -11,6 +11,7 @@ from topkbench.errors import DataError, first_line
 from topkbench.lookup import Found
 from topkbench.option_effects import with_effect
 from topkbench.report.frames import METRICS
+from topkbench.report.hits import array_name
 from topkbench.runs import RULES, AnyArray, Record, Rule
 
 Discordant = tuple[int, int]
@@ -108,7 +109,7 @@ def _counts(a: Found, b: Found) -> tuple[dict[tuple[Rule, str], Discordant], str
         return {}, str(error)
     counts = {}
     for rule, metric in product(RULES, METRICS):
-        name = f"{rule}_{metric}" if rule == "per_metric" else rule
+        name = array_name(rule, int(metric.removeprefix("top")))
         if name in ranks_a.keys() & ranks_b.keys():  # what there is to measure has grown
             counts[rule, metric] = discordant(ranks_a[name], ranks_b[name], int(metric.removeprefix("top")))
     return counts, None

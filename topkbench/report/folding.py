@@ -1,8 +1,10 @@
 """One row a run → one row a configuration: its seeds become a mean and a standard deviation."""
 
+from collections.abc import Sequence
+
 import pandas as pd
 
-from topkbench.report.frames import COSTS, METRICS, OUTCOME, WHICH
+from topkbench.report.frames import COSTS, METRICS, OUTCOME, SPENT, VALID, WHICH
 from topkbench.report.values import show
 
 # Where and how a run ran decides nothing about its result, so it tells no configurations apart.
@@ -10,68 +12,90 @@ NO_SETTING = frozenset({"device", "residency", "eval_test", "cuda_graph"})
 _GROUP = ["dataset", "method", "p_k"]
 
 
-def rows(frame: pd.DataFrame) -> pd.DataFrame:
+def numbered(frame: pd.DataFrame) -> pd.DataFrame:
+    """The runs in the order of tables, with the columns `configuration` and `settings`.
+
+    A configuration is all of a run but its seed: the data and their checksum, the method, p_k and every option. It is
+    numbered from 0; runs that are not done have −1. `settings` names the options in which the runs of one data set,
+    method and p_k differ, such as "nloglr=2 m=50".
+    """
+    options = _options(frame)
+    done = frame[frame["status"] == "done"]
+    numbers = done.groupby([*_GROUP, *options], dropna=False, sort=False).ngroup()
+    number = numbers.reindex(frame.index, fill_value=-1).astype(int)
+    return _ordered(frame.assign(configuration=number, settings=_settings(frame, options)).sort_values("seed"))
+
+
+def rows(runs: pd.DataFrame) -> pd.DataFrame:
     """Fold the seeds of every configuration; only runs that are done count.
 
-    A configuration is all of a run but its seed: the data and their checksum, the method, p_k and every
-    option. `settings` names the options in which the rows of one data set, method and p_k differ, such as
-    "nloglr=2 m=50". The standard deviation is the sample's (n − 1), NaN for one seed: .60, .62 and .64 fold
-    to .62 and .02. Where costs were not all measured with one hierarchy, there are none.
+    The standard deviation is the sample's (n − 1), NaN for one seed: .60, .62 and .64 fold to .62 and .02. Where costs
+    were not all measured with one hierarchy, there are none.
+
+    Args:
+        runs: as `numbered` gives them.
 
     Returns:
-        Columns dataset, method, p_k, settings, n_seeds, top1_mean, top1_std, …, top20_std, error_rate_mean, …,
-        hierarchy, select.
+        Columns configuration, dataset, method, p_k, settings, n_seeds, n_test, top1_mean, top1_std, …, top20_std,
+        valid_top1_mean, …, error_rate_mean, …, seconds_mean, …, hierarchy, select, and every option.
     """
-    done = frame[frame["status"] == "done"].copy()
-    done.loc[of_several_hierarchies(frame).index, [*COSTS, "hierarchy"]] = None
-    options = _options(frame)
-    folds = {f"{metric}_{fold}": (metric, fold) for metric in (*METRICS, *COSTS) for fold in ("mean", "std")}
-    folded = done.groupby([*_GROUP, *options, "select"], dropna=False, sort=False, as_index=False).agg(
-        n_seeds=("seed", "nunique"), hierarchy=("hierarchy", "first"), **folds
+    done = runs[runs["status"] == "done"].copy()
+    done.loc[of_several_hierarchies(runs).index, [*COSTS, "hierarchy"]] = None
+    measured = (*METRICS, *VALID, *COSTS, *SPENT)
+    folds = {f"{name}_{fold}": (name, fold) for name in measured for fold in ("mean", "std")}
+    facts = ("hierarchy", "n_test", "n_classes", "dim", "select")
+    shared = {name: (name, "first") for name in (*_GROUP, "settings", *facts, *_options(runs))}
+    folded = done.groupby("configuration", sort=False, as_index=False).agg(
+        n_seeds=("seed", "nunique"), **shared, **folds
     )
-    folded["settings"] = _settings(folded, options)
-    return _ordered(folded)[[*_GROUP, "settings", "n_seeds", *folds, "hierarchy", "select"]]
+    first = ["configuration", *_GROUP, "settings", "n_seeds", *facts, *folds]
+    return folded[[*first, *_options(runs)]]
 
 
-def representatives(frame: pd.DataFrame) -> pd.DataFrame:
-    """Of every configuration the run with the lowest seed, of those that are done, in the order of `rows`.
+def best_on_validation(rows: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
+    """Of the configurations of a data set that agree in some columns, the one with the best validation top-1.
 
-    Returns:
-        Whole rows of the frame, and `settings`, as `rows` has it.
+    Of equals the first is taken. The choice is made on validation rows, so that the test accuracies that are shown
+    are not those of the luckiest.
     """
-    options = _options(frame)
-    done = frame[frame["status"] == "done"].sort_values("seed", kind="stable")
-    lowest = done.drop_duplicates([*_GROUP, *options])
-    return _ordered(lowest.assign(settings=_settings(lowest, options)))
+    best = rows.sort_values("valid_top1_mean", ascending=False, kind="stable", na_position="last")
+    return rows.loc[best.drop_duplicates(["dataset", "checksum", *by]).index.sort_values()].reset_index(drop=True)
 
 
-def repeated(frame: pd.DataFrame) -> pd.DataFrame:
+def representatives(runs: pd.DataFrame) -> pd.DataFrame:
+    """Of every configuration the run with the lowest seed, of those that are done, in the order of `rows`."""
+    done = runs[runs["status"] == "done"].sort_values("seed", kind="stable")
+    return _ordered(done.drop_duplicates("configuration"))
+
+
+def repeated(runs: pd.DataFrame) -> pd.DataFrame:
     """The runs that are done and agree with another in all, seed included: their configs miss something."""
-    done = frame[frame["status"] == "done"]
-    return done[done.duplicated([*_GROUP, *_options(frame), "seed"], keep=False)]
+    done = runs[runs["status"] == "done"]
+    return done[done.duplicated(["configuration", "seed"], keep=False)]
 
 
-def of_several_hierarchies(frame: pd.DataFrame) -> pd.DataFrame:
+def of_several_hierarchies(runs: pd.DataFrame) -> pd.DataFrame:
     """The runs that are done and whose costs are of another hierarchy than those of another seed, or are none."""
-    done = frame[frame["status"] == "done"]
-    alike = done.groupby([*_GROUP, *_options(frame)], dropna=False, sort=False).ngroup()
-    return done[done["hierarchy"].fillna("").groupby(alike).transform("nunique") > 1]
+    done = runs[runs["status"] == "done"]
+    return done[done["hierarchy"].fillna("").groupby(done["configuration"]).transform("nunique") > 1]
 
 
-def _ordered(configurations: pd.DataFrame) -> pd.DataFrame:
-    return configurations.sort_values([*_GROUP, "settings"], key=lambda column: column.map(str), ignore_index=True)
+def _ordered(runs: pd.DataFrame) -> pd.DataFrame:
+    """By data set, method, p_k and settings; what is equal in these stays in its order."""
+    return runs.sort_values([*_GROUP, "settings"], key=lambda column: column.map(str), kind="stable")
 
 
 def _options(frame: pd.DataFrame) -> list[str]:
     """Whatever else than data set, method, p_k and seed may decide a run's result."""
-    return [name for name in frame.columns if name not in {*WHICH, *OUTCOME, *NO_SETTING}] + ["checksum"]
+    told = {*WHICH, *OUTCOME, *NO_SETTING, "configuration", "settings"}
+    return [name for name in frame.columns if name not in told] + ["checksum"]
 
 
-def _settings(folded: pd.DataFrame, options: list[str]) -> list[str]:
-    """For each row, the options in which it may differ from the others of its data set, method and p_k."""
-    shown = folded[options].map(show)
+def _settings(frame: pd.DataFrame, options: list[str]) -> list[str]:
+    """For each run, the options in which it may differ from others of its data set, method and p_k."""
+    shown = frame[options].map(show)
     shown["checksum"] = shown["checksum"].str[:8]  # enough to tell two data sets of one name apart
-    alike = folded.groupby(_GROUP, dropna=False, sort=False).ngroup()
+    alike = frame.groupby(_GROUP, dropna=False, sort=False).ngroup()
     differs = shown.groupby(alike).transform("nunique") > 1
     named = shown.apply(lambda column: f"{column.name}=" + column)
     return [" ".join(row[told]) for row, told in zip(named.to_numpy(), differs.to_numpy(), strict=True)]

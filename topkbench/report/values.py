@@ -29,3 +29,8 @@ def show_p_k(p_k: tuple[float, ...]) -> str:
     if len(p_k) > _LONG and p_k[-1] == 1:
         return f"[k = {len(p_k)}]"
     return "[" + " ".join(f"{p:.4g}".replace("0.", ".", 1) for p in p_k) + "]"
+
+
+def named(row: Any) -> str:
+    """A configuration's name in a line: method, P_K and what tells it from others."""
+    return " ".join(filter(None, [row["method"], show_p_k(row["p_k"]) if row["p_k"] else "", row["settings"]]))

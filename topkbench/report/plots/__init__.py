@@ -1,8 +1,8 @@
 """Figures from run records: one file a plot in this folder, found by listing it.
 
-A plot's module holds one function, which draws what a results folder holds:
+A plot's module holds one function, which draws what a report is made from:
 
-    draw(results: Path, select: Rule, data: Callable[[], Path]) -> tuple[Figure, list[str]]
+    draw(evidence: Evidence, data: Callable[[], Path]) -> tuple[Figure, list[str]]
 
 the figure, and notes on what it leaves out. `data()` finds the prepared file, for plots that need it.
 
@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from topkbench.errors import UsageError, did_you_mean
-from topkbench.runs import Rule
+from topkbench.report.evidence import Evidence
 
 __all__ = ["SUFFIXES", "Rendered", "format_of", "names", "render"]
 
@@ -60,14 +60,13 @@ def format_of(path: Path) -> str:
         raise UsageError(f"{path.name!r} ends in no figure's suffix; use {', '.join(SUFFIXES)}") from None
 
 
-def render(name: str, format_: str, results: Path, select: Rule, data: Callable[[], Path]) -> Rendered:
+def render(name: str, format_: str, evidence: Evidence, data: Callable[[], Path]) -> Rendered:
     """Draw a plot.
 
     Args:
         name: one of `names()`.
         format_: one of `SUFFIXES`' formats.
-        results: the folder of run records.
-        select: which evaluation of a run counts.
+        evidence: what to draw.
         data: finds the prepared file; called by the plots that need it alone.
 
     Raises:
@@ -82,7 +81,7 @@ def render(name: str, format_: str, results: Path, select: Rule, data: Callable[
     except ModuleNotFoundError:
         raise UsageError("--plot needs matplotlib, which is missing; run: pip install 'topkbench[plot]'") from None
     with mpl.rc_context(_STYLE):
-        figure, notes = import_module(f"{__name__}.{name}").draw(results, select, data)
+        figure, notes = import_module(f"{__name__}.{name}").draw(evidence, data)
         file = BytesIO()
         figure.savefig(file, format=format_, dpi=_DPI, metadata=_UNDATED[format_])
     content = file.getvalue()

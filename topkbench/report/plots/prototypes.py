@@ -19,14 +19,13 @@ import pandas as pd
 from topkbench import runs
 from topkbench.errors import UsageError
 from topkbench.report import notes
-from topkbench.report.display import PICKED
+from topkbench.report.evidence import Evidence
+from topkbench.report.figures import PICKED
 from topkbench.report.folding import representatives
-from topkbench.report.frames import frame
 from topkbench.report.plots import _pairs
 from topkbench.report.plots._groups import COLOURS, GREY, Group, grouped
 from topkbench.report.plots._pairs import Pairs
 from topkbench.report.plots._spanning_tree import spanning_tree
-from topkbench.runs import Rule
 from topkbench.store import Store, open_store
 from topkbench.train import hierarchy_of
 
@@ -60,7 +59,7 @@ class Scene(NamedTuple):
     names: Sequence[str] | None
 
 
-def draw(results: Path, select: Rule, data: Callable[[], Path]) -> tuple["Figure", list[str]]:
+def draw(evidence: Evidence, data: Callable[[], Path]) -> tuple["Figure", list[str]]:
     """Draw the figure.
 
     Raises:
@@ -68,20 +67,20 @@ def draw(results: Path, select: Rule, data: Callable[[], Path]) -> tuple["Figure
             no hierarchy.
         DataError: a run's prototypes are missing or torn.
     """
-    records, skipped = runs.load_all(results)
-    flat = frame([record for record in records if record.config.get("embedding_dim") == 2], select)
-    done = flat[flat["status"] == "done"]
+    of_runs = evidence.runs
+    is_flat = of_runs["embedding_dim"] == 2 if "embedding_dim" in of_runs else False
+    done = of_runs[is_flat & (of_runs["status"] == "done")]
     if done.empty:
         cure = "make one with 'topkbench train --method metric_guided_prototypes --embedding-dim 2'"
-        raise UsageError(f"no finished run with prototypes in two dimensions in {results.resolve()}; {cure}")
+        raise UsageError(f"no finished run with prototypes in two dimensions in {evidence.folder.resolve()}; {cure}")
     store = open_store(data())
     ours = done[done["checksum"] == store.checksum]
     if ours.empty:
         raise UsageError(_mismatch(store, done.iloc[0]))
-    said = [*notes.of_unreadable(skipped), *notes.of_unfinished(flat), *notes.of_other_data(done.drop(ours.index))]
     shown = representatives(ours)
-    points = [runs.load_prototypes(runs.folder(results, row["dataset"], row["run_id"])) for _, row in shown.iterrows()]
-    return figure(shown, points, _scene(store)), said
+    folders = (runs.folder(evidence.folder, row["dataset"], row["run_id"]) for _, row in shown.iterrows())
+    points = [runs.load_prototypes(folder) for folder in folders]
+    return figure(shown, points, _scene(store)), notes.of_other_data(done.drop(ours.index))
 
 
 def _mismatch(store: Store, run: "pd.Series[Any]") -> str:

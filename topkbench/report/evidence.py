@@ -1,0 +1,119 @@
+"""What a report is made from: the runs of a results folder that are asked for, and the configurations they fold to."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from topkbench import runs
+from topkbench.errors import UsageError
+from topkbench.report import filters, folding, notes, published
+from topkbench.report.frames import frame
+from topkbench.runs import AnyArray, Record, Rule
+
+_KEPT = 2000  # arrays: 200 MB of ImageNet's 50,000 rows
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Runs and configurations.
+
+    Attributes:
+        folder: of the results.
+        select: the rule that picks the evaluation which counts.
+        runs: one row a run, whether or not it is done (`frames.frame`), and the number of its configuration; likewise.
+        rows: one row a configuration (`folding.rows`), in the order that tables show them.
+        records: by the index of `runs`.
+        published: figures of papers (`published.load`).
+        grouped: the options of which each value has but its best configuration in `rows`; empty where all are there.
+        notes: what is left out or looks odd.
+    """
+
+    folder: Path
+    select: Rule
+    runs: pd.DataFrame
+    rows: pd.DataFrame
+    records: Mapping[int, Record]
+    published: pd.DataFrame
+    grouped: Sequence[str]
+    notes: Sequence[str]
+    _load: Callable[[Path, str], AnyArray] = field(default_factory=lambda: lru_cache(_KEPT)(_ranks), repr=False)
+
+    def members(self, configuration: int) -> pd.DataFrame:
+        """The runs of a configuration, one a seed, in the order of seeds."""
+        of_it = self.runs[self.runs["configuration"] == configuration]
+        return of_it.drop_duplicates("seed").sort_values("seed")
+
+    def ranks(self, run: "pd.Series[Any]", name: str) -> AnyArray:
+        """An array of ranks.npz of a run, which is read once though every k and every table asks for it.
+
+        Raises:
+            DataError: it is missing or torn.
+        """
+        return self._load(runs.folder(self.folder, run["dataset"], run["run_id"]), name)
+
+
+def gather(
+    folder: Path,
+    select: Rule = "per_metric",
+    where: Iterable[str] = (),
+    group_by: Sequence[str] = (),
+    sort: Sequence[str] = (),
+    published_files: Iterable[Path] = (),
+) -> Evidence:
+    """Read the records of a results folder.
+
+    Args:
+        folder: of the results.
+        select: which evaluation counts.
+        where: conditions that runs must meet, as `filters.where` reads them.
+        group_by: options; of the configurations that agree in these, the best on validation stays.
+        sort: columns, as `filters.ordered` reads them.
+        published_files: further tables of published figures.
+
+    Raises:
+        UsageError: there is no such selection rule or column, a condition is none, or no run that is done is left.
+        DataError: a table of published figures is damaged.
+    """
+    records, skipped = runs.load_all(folder)
+    whole = frame(records, select)
+    of_runs = filters.where(whole, where)
+    of_runs = folding.numbered(of_runs)
+    said = [
+        *notes.of_unreadable(skipped),
+        *notes.of_unfinished(of_runs),
+        *notes.of_repeated(of_runs),
+        *notes.of_hierarchies(of_runs),
+    ]
+    if not (of_runs["status"] == "done").any():
+        raise UsageError(_nothing(folder, said, asked=len(of_runs) < len(whole)))
+    rows = folding.rows(of_runs)
+    named = [filters.column(rows, name, "--group-by") for name in group_by]
+    if named:
+        rows = folding.best_on_validation(rows, named)
+    filters.check_order(sort, rows, of_runs)
+    return Evidence(
+        folder=folder,
+        select=select,
+        runs=filters.ordered(of_runs, sort),
+        rows=filters.ordered(rows, sort),
+        records=dict(enumerate(records)),
+        published=published.load(published_files),
+        grouped=named,
+        notes=said,
+    )
+
+
+def _ranks(folder: Path, name: str) -> AnyArray:
+    return runs.load_ranks(folder, [name])[name]
+
+
+def _nothing(folder: Path, said: Sequence[str], *, asked: bool) -> str:
+    found = "".join(f" ({note})" for note in said)
+    if asked:
+        return f"no finished run in {folder.resolve()} meets --where{found}; ask for less"
+    cure = "start with 'topkbench train --method softmax_cross_entropy'"
+    return f"no finished run in {folder.resolve()}{'' if folder.is_dir() else ', which does not exist'}{found}; {cure}"

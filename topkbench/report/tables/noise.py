@@ -1,0 +1,32 @@
+"""Label noise × method (as the noisy-label tables of Berrada et al. 2018)."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from topkbench.report.cells import Table
+from topkbench.report.evidence import Evidence
+from topkbench.report.tables import _grid
+from topkbench.report.values import show
+
+CURE = "train with 'topkbench train --method smooth_topk --label-noise .2'"
+
+
+def _show(level: _grid.Level) -> str:
+    rate, kind, block = level
+    kinds = {None: "", "block": f" within blocks of {show(block)}"}
+    return show(rate) + (kinds.get(kind, f" among {kind}") if rate else "")
+
+
+def _settings(level: _grid.Level) -> Mapping[str, Any]:
+    named = zip(_AXIS.options, level, strict=True)
+    return {name: value for name, value in named if value is not None}
+
+
+_AXIS = _grid.Axis("noise", "label noise", ("label_noise", "noise", "noise_block"), _show, _settings)
+
+
+def build(evidence: Evidence) -> list[Table]:
+    """One table for each data set of which some rows' labels are noisy."""
+    rows = evidence.rows.reindex(columns=[*evidence.rows.columns, *(set(_AXIS.options) - set(evidence.rows.columns))])
+    noisy = rows["label_noise"].gt(0).groupby(rows["dataset"]).transform("any")
+    return _grid.build(evidence, rows[noisy], _AXIS)

@@ -1,0 +1,33 @@
+"""Training size × method (as the ImageNet subsets of Berrada et al. 2018)."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from topkbench.report.cells import Table
+from topkbench.report.evidence import Evidence
+from topkbench.report.tables import _grid
+from topkbench.report.values import show
+
+CURE = "train with 'topkbench train --method smooth_topk --train-per-class 5'"
+
+
+def _show(level: _grid.Level) -> str:
+    per_class, fraction = level
+    if per_class is not None:
+        return f"{show(per_class)} a class"
+    return "all" if fraction is None else f"{100 * fraction:.3g} %"
+
+
+def _settings(level: _grid.Level) -> Mapping[str, Any]:
+    named = zip(_AXIS.options, level, strict=True)
+    return {name: value for name, value in named if value is not None}
+
+
+_AXIS = _grid.Axis("subset", "training rows", ("train_per_class", "train_fraction"), _show, _settings)
+
+
+def build(evidence: Evidence) -> list[Table]:
+    """One table for each data set on which some runs were trained on a part."""
+    rows = evidence.rows
+    part = rows[list(_AXIS.options)].notna().any(axis=1).groupby(rows["dataset"]).transform("any")
+    return _grid.build(evidence, rows[part], _AXIS)
