@@ -54,7 +54,7 @@ def intervals(rows: pd.DataFrame, metrics: Sequence[str], suffix: str = "") -> p
         suffix: of the columns that they stand in.
     """
     n = pd.to_numeric(rows["n_test"], errors="coerce").to_numpy(float)
-    columns = {}
+    columns: dict[str, Any] = {}
     for metric in metrics:
         low, high = wilson(rows[f"{metric}{suffix}"].to_numpy() * n, n)
         columns |= {f"{metric}_low": low, f"{metric}_high": high}
