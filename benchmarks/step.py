@@ -64,7 +64,7 @@ def compare(method: str, classes: int, device: str, heads: int, rounds: int) -> 
         rows, alone = endless(together), bare_step(BATCH, classes, DIM, torch.device(device))
 
         def step() -> None:
-            together.take(next(rows), 1.0)
+            together.take([next(rows)], 1.0)
 
         pairs = [(timed(alone, device), timed(step, device)) for _ in range(rounds + 1)]
     if together.replayed and together.replayed.error:

@@ -54,3 +54,8 @@ def test_selected_accuracies_come_last():
         "evaluation": None, "epoch": None, "step": None, "figure": "last.test.top20",
         "values": (0.95, 0.5), "by": pytest.approx(-0.45),
     }  # fmt: skip
+
+
+def test_an_environment_is_versions_and_machines_not_what_was_measured_there():
+    one, other = (replace(RUN, environment={"torch": t, "memory": m}) for t, m in (("2.10", 1), ("2.11", 2)))
+    assert comparison.environments(one, other) == {"torch": ("2.10", "2.11")}

@@ -151,6 +151,27 @@ def test_unlike_runs_of_one_pass_are_each_as_alone(blobs, stacked):
         train.build(store, [*members(*wanted), settings.resolve("bitonic", {"device": "cpu"}, train.facts(store))])
 
 
+def test_steps_in_a_row_end_where_an_evaluation_is_due(blobs):
+    """Of 38 steps an epoch after the 1st, each 10th and the last; between these eight at a time."""
+    store = open_store(blobs)
+    base = {"device": "cpu", "residency": "ram", "n_epochs": 2, "eval_every": 10, "valid_size": 60, "batch_size": 30}
+    pair = [settings.resolve("softmax_cross_entropy", {**base, "seed": s}, train.facts(store)) for s in (0, 1)]
+    ends = [(epoch, step) for epoch, step, _ in train.build(store, pair).blocks()]
+    assert ends == [(epoch, step) for epoch in (1, 2) for step in (1, 9, 10, 18, 20, 28, 30, 38)]
+
+
+def test_a_batch_of_a_block_outlives_the_next(blobs):
+    """Gathering reuses its memory; the batches of steps in a row have their own."""
+    store = open_store(blobs)
+    pair = [
+        settings.resolve("softmax_cross_entropy", {**QUICK, "device": "cpu", "seed": s}, train.facts(store))
+        for s in (0, 1)
+    ]
+    kept = [x_BD for _, _, block in train.build(store, pair).blocks() for rows in block for x_BD, _ in rows]
+    fresh = [x_BD.clone() for _, _, rows in train.build(store, pair).batches() for x_BD, _ in rows]
+    assert all(map(torch.equal, kept, fresh))
+
+
 @pytest.mark.parametrize("top1_mode", ["sm", "smce", "sort"])
 def test_heads_that_differ_in_p_k_share_the_operators_call(blobs, monkeypatch, top1_mode):
     """And each is as alone; one whose ranks are not asked for is left out."""

@@ -1,7 +1,9 @@
-"""The process's memory: keep what a training step frees for the next step, and tell when it has run out."""
+"""The process's memory: keep what a step frees for the next, tell how much was held, and that it has run out."""
 
 import ctypes
 import platform
+import resource
+import sys
 
 # From glibc's malloc.h.
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
@@ -21,6 +23,12 @@ def keep_freed_memory() -> None:
         libc = ctypes.CDLL(None)
         libc.mallopt(_M_MMAP_THRESHOLD, _LARGEST)
         libc.mallopt(_M_TRIM_THRESHOLD, _KEPT)
+
+
+def most_held() -> int:
+    """The most bytes of memory that this process has held so far, pages of mapped files among them."""
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
 def is_out_of_memory(error: Exception) -> bool:

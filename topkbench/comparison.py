@@ -71,6 +71,11 @@ def of_histories(one: Sequence[Mapping[str, Any]], other: Sequence[Mapping[str, 
     return None
 
 
+def environments(one: Record, other: Record) -> dict[str, Pair]:
+    """In which versions and machines two runs differ; what was measured there, memory, is no such thing."""
+    return {name: pair for name, pair in differing(one.environment, other.environment).items() if name != "memory"}
+
+
 def differing(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Pair]:
     """The dotted names under which two documents hold different values; a null is like nothing there.
 

@@ -10,13 +10,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import torch
-from torch import Tensor
 
 from topkbench import batches, protocol
 from topkbench.optimizer import scheduled
 from topkbench.progress import Progress
 from topkbench.replayed import Batches, Replayed, cuda_graph
 from topkbench.stack import Run, Stack
+
+Block = Sequence[Batches]
+"""The batches of several steps."""
+
+_IN_A_ROW = 8  # steps of one head before those of the next, on a CPU
 
 
 class Pass:
@@ -39,6 +43,7 @@ class Pass:
         if any(stack.steps_per_epoch != self._steps for stack in self.stacks):
             raise ValueError("stacks of one pass take as many steps an epoch as each other")
         self.replayed = Replayed(cuda_graph) if all(stack.is_captured for stack in self.stacks) else None
+        self._in_a_row = _IN_A_ROW if len(self.stacks) > 1 and self._shared.device == "cpu" else 1
 
     @property
     def runs(self) -> list[Run]:
@@ -49,32 +54,48 @@ class Pass:
         """Train every epoch and evaluate as the protocol says; a run that diverges keeps its `error`."""
         runs, epochs = self.runs, self._shared.n_epochs
         with progress(epochs * self._steps, "step", _title(len(runs))) as bar, _products(self._shared.precision):
-            for epoch, step, rows in self.batches():
-                self.take(rows, scheduled(epoch, self._shared.lr_steps))
+            for epoch, step, block in self.blocks():
+                self.take(block, scheduled(epoch, self._shared.lr_steps))
                 note = ""
                 if protocol.is_evaluated(step, self._steps, self._shared.eval_every):
                     for stack in _alive(self.stacks):
                         stack.evaluate(epoch, step)
                     note = f"epoch {epoch}/{epochs}, {_best(runs)}"
-                bar.advance(1, note)
+                bar.advance(len(block), note)
                 if not _alive(self.stacks):
                     return
         for stack in self.stacks:
             stack.keep_prototypes()
 
-    def take(self, rows: Batches, rate_factor: float) -> None:
-        """A step of every stack that goes on."""
-        if self.replayed:
-            self.replayed(self._step, rows, rate_factor, tuple(run.error for run in self.runs))
-        else:
-            self._step(rows, rate_factor)
+    def take(self, block: Block, rate_factor: float) -> None:
+        """The steps of a block, of every stack that goes on."""
+        if not self.replayed:
+            self._step(block, rate_factor)
+            return
+        for rows in block:
+            self.replayed(self._replayable, rows, rate_factor, tuple(run.error for run in self.runs))
 
-    def _step(self, rows: Batches, rate_factor: float) -> None:
-        for lane, (x_BD, y_B) in zip(self._lanes, rows, strict=True):
+    def _replayable(self, rows: Batches, rate_factor: float) -> None:
+        self._step([rows], rate_factor)
+
+    def _step(self, block: Block, rate_factor: float) -> None:
+        """One stack takes all its steps before the next does: its weights and moments stay in the cache."""
+        for lane, batches_of_lane in zip(self._lanes, zip(*block, strict=True), strict=True):
             for stack in _alive(lane):
-                stack.step(x_BD, y_B, rate_factor)
+                for x_BD, y_B in batches_of_lane:
+                    stack.step(x_BD, y_B, rate_factor)
 
-    def batches(self) -> Iterator[tuple[int, int, list[tuple[Tensor, Tensor]]]]:
+    def blocks(self) -> Iterator[tuple[int, int, Block]]:
+        """The batches of some steps up to the next evaluation, with the epoch and the last step's number in it."""
+        block: list[Batches] = []
+        for epoch, step, rows in self.batches():
+            # A batch holds until the next is gathered.
+            block.append(rows if self._in_a_row == 1 else [(x_BD.clone(), y_B) for x_BD, y_B in rows])
+            if len(block) == self._in_a_row or protocol.is_evaluated(step, self._steps, self._shared.eval_every):
+                yield epoch, step, block
+                block = []
+
+    def batches(self) -> Iterator[tuple[int, int, Batches]]:
         """A batch for each lane, with its epoch and its step in the epoch, both from 1."""
         first = [lane[0] for lane in self._lanes]
         lanes = [stack.splits.train for stack in first]

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from topkbench import runs
+from topkbench import allocator, runs
 from topkbench.passes import Pass
 from topkbench.settings import Settings
 from topkbench.stack import Run, Splits
@@ -97,7 +97,12 @@ class Recorder:
             config=member.settings.config(),
             origin=member.settings.origin,
             data=_describe(self._store, self._splits[at], self._pass),
-            environment={**environment(device), "heads": len(self._members), "cuda_graph": self._graph},
+            environment={
+                **environment(device),
+                "heads": len(self._members),
+                "cuda_graph": self._graph,
+                "memory": _memory(device),
+            },
             history=run.history,
             selected=run.selection.selected() if is_done else {},
         )
@@ -116,6 +121,11 @@ def _describe(store: Store, splits: Splits | None, together: Pass | None) -> dic
         "dim": store.dim,
         "hierarchy": together.hierarchy if together else None,
     }
+
+
+def _memory(device: torch.device) -> int:
+    """The most bytes that the process, or on a GPU torch on the device, has held so far."""
+    return torch.cuda.max_memory_allocated(device) if device.type == "cuda" else allocator.most_held()
 
 
 def environment(device: torch.device) -> dict[str, Any]:

@@ -34,7 +34,7 @@ class Rerun:
     @property
     def environment(self) -> Mapping[str, Pair]:
         """Versions and machine, where they are others than they were."""
-        return comparison.differing(self.old.environment, self.new.environment)
+        return comparison.environments(self.old, self.new)
 
 
 def rerun(

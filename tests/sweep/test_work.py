@@ -95,7 +95,7 @@ def test_interrupted_runs_are_recorded_and_done_again(planned):
 
         def advance(self, n, note=""):
             self.seen += n
-            if self.seen == 15:
+            if self.seen >= 15:  # several steps at once
                 raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):

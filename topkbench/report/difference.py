@@ -77,9 +77,9 @@ def between(a: Found, b: Found) -> RunDifference:
         "run": (_end(one), _end(other)),
         "config": (with_effect(one.config), with_effect(other.config)),
         "data": (one.data, other.data),
-        "environment": (one.environment, other.environment),
     }
     settings = {part: comparison.differing(*pair) for part, pair in parts.items()}
+    settings["environment"] = comparison.environments(one, other)
     first = comparison.first_difference(one, other)
     are_done = one.status == other.status == "done"
     counts, uncounted = _counts(a, b)
