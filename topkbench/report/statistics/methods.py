@@ -55,8 +55,8 @@ def crossed(counts: Joint, level: float = LEVEL) -> Claim:
 
     here at least MS_rest / (S N). Its degrees of freedom are the harmonic mean of S − 1 and N − 1, weighted by the
     share w = MS_seed / (S N Var(d..)), at most 1, and 1 − w. (Satterthwaite's weigh by w² and (1 − w)² and grow too
-    large where MS_seed is small by chance: of four equal methods on 5 seeds, Holm's tests then find a difference in up
-    to 8 % of experiments in place of 5.)
+    large where MS_seed is small by chance: of four equal methods on 5 seeds, Holm's tests then find a difference in 7
+    to 9 % of experiments in place of 5.)
 
     The pigeonhole bootstrap, which draws seeds and images with replacement (Owen 2007), estimates the same, but counts
     the rest three times and the seeds (S − 1)/S times.
