@@ -47,7 +47,7 @@ def test_a_sweep_from_plan_to_end(topkbench, blobs, grid, tmp_path):
     assert [line.split() for line in status.stdout.splitlines()][-1] == ["all", "12", "0", "0", "0", "12"]
     done = topkbench("sweep", *common)
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == "grid.toml on blobs: 12 of 12 runs done; see 'topkbench report'\n"
+    assert done.stdout == "grid.toml on blobs: 12 of 12 runs done; see: topkbench report\n"
     again = json.loads(topkbench("sweep", *common, "--json").stdout)
     assert set(again["runs"].values()) == {"done"}
     foretold = json.loads(topkbench("sweep", *common, "--dry-run", "--json").stdout)
@@ -261,7 +261,7 @@ def test_names_that_only_slurm_cannot_read(topkbench, blobs, tmp_path):
     common = ("--data", blobs, "--results", "o'brien", "--workers", "2")
     done = topkbench("sweep", *common, "--", "-x.toml")
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == "-x.toml on blobs: 2 of 2 runs done; see 'topkbench report'\n"
+    assert done.stdout == """-x.toml on blobs: 2 of 2 runs done; see: topkbench report --results 'o'"'"'brien'\n"""
     assert len(list((tmp_path / "o'brien" / "_sweeps" / "blobs" / "-x").iterdir())) == 2
     # all is done: nobody is started, wherever
     for executor in ("local", "slurm"):

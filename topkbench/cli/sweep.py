@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -147,7 +148,9 @@ def _conclude(plan: "Plan", members: "Sequence[Planned]", codes: Sequence[int], 
         typer.echo(json.dumps({"sweep": plan.name, "dataset": plan.store.name, "runs": found}, indent=2))
     else:
         done = list(found.values()).count("done")
-        typer.echo(f"{plan.name} on {plan.store.name}: {done} of {len(found)} runs done; see 'topkbench report'")
+        elsewhere = "" if plan.results == _options.RESULTS else f" --results {shlex.quote(str(plan.results))}"
+        see = f"see: topkbench report{elsewhere}"
+        typer.echo(f"{plan.name} on {plan.store.name}: {done} of {len(found)} runs done; {see}")
     _executors.require_ends(codes)
     failed = [run_id for run_id, status in found.items() if status == "failed"]
     left = [run_id for run_id, status in found.items() if status not in ("done", "failed")]
