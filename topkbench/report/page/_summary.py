@@ -22,7 +22,7 @@ def drawn(evidence: Evidence) -> str:
     """The runs, the rule, the data and the versions, as a list of terms."""
     terms = {
         "runs": [_counted(evidence)],
-        "configurations": [str(len(evidence.rows))],
+        "configurations": [_folded(evidence)],
         "selection": [PICKED[evidence.select]],
         "data": _data(evidence),
         "trained with": _versions(evidence),
@@ -35,7 +35,7 @@ def drawn(evidence: Evidence) -> str:
 def notes(said: Sequence[str]) -> str:
     """What was left out or looks odd."""
     if not said:
-        return "<p>Nothing was left out.</p>"
+        return "<p>Of the runs asked for none was left out.</p>"
     return f"<ul>{''.join(f'<li>{escape(note)}</li>' for note in said)}</ul>"
 
 
@@ -45,6 +45,11 @@ def _counted(evidence: Evidence) -> str:
     if len(runs) == len(evidence.records):
         return by_status
     return f"{by_status}; of {len(evidence.records)} in the folder those asked for"
+
+
+def _folded(evidence: Evidence) -> str:
+    best = f", of each {', '.join(evidence.grouped)} the best on validation" if evidence.grouped else ""
+    return f"{len(evidence.rows)}{best}"
 
 
 def _data(evidence: Evidence) -> Iterator[str]:
