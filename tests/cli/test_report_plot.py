@@ -11,6 +11,7 @@ from tests.report.conftest import run
 from tests.report.plots.conftest import CORNERS, data, prepared, save
 from tests.report.plots.test_plots import MAGIC
 from topkbench.cli import _errors, report
+from topkbench.report import plots
 from topkbench.store import open_store
 
 __all__ = ["data", "run", "save"]  # fixtures, by importing them
@@ -91,13 +92,22 @@ def test_classes_without_a_hierarchy_are_refused(call, save, tmp_path):
     )
 
 
-@pytest.mark.parametrize("others", [{"embedding_dim": 64}, {"status": "failed"}, None])
-def test_no_run_in_two_dimensions(call, save, tmp_path, others):
-    if others:
-        save(np.zeros((4, 64)), **others)
+def test_no_run_in_two_dimensions(call, save, tmp_path):
+    save(np.zeros((4, 64)), embedding_dim=64)
     assert refused(call(*PLOT, "--data", "four.h5", "--out", "p.svg")) == (
         f"no finished run with prototypes in two dimensions in {tmp_path / 'results'}; "
         "make one with 'topkbench train --method metric_guided_prototypes --embedding-dim 2'"
+    )
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_no_run_that_is_done(call, save, tmp_path, is_there):
+    found = ", which does not exist"
+    if is_there:
+        failed = save(None, status="failed").name
+        found = f" (1 run left out: four/{failed} failed: ValueError: the loss is NaN)"
+    assert refused(call(*PLOT, "--out", "p.svg")) == (
+        f"no finished run in {tmp_path / 'results'}{found}; start with 'topkbench train --method softmax_cross_entropy'"
     )
 
 
@@ -113,7 +123,12 @@ def test_no_run_in_two_dimensions(call, save, tmp_path, others):
         ),
         (
             ("--plot", "prototype", "--out", "p.svg"),
-            "unknown plot 'prototype'; did you mean 'prototypes'? Plots: prototypes",
+            "unknown plot 'prototype'; did you mean 'prototypes'? "
+            "Plots: curves, k, pairwise, prototypes, sensitivity, time, tradeoff",
+        ),
+        (
+            ("--plot", "tradeoff", "--out", "p.svg", "--data", "four.h5"),
+            "--data has no effect on --plot tradeoff, which comes from the records alone; leave it out",
         ),
         (("--data", "four.h5"), "--data has no effect on a table, which comes from the records alone; leave it out"),
     ],
@@ -123,10 +138,32 @@ def test_what_does_not_go_together_is_refused(call, save, arguments, message):
     assert refused(call(*arguments)) == message
 
 
-def test_a_table_takes_no_notice_of_data_in_the_environment(call, save, monkeypatch):
+def test_what_is_drawn_from_records_takes_no_notice_of_data_in_the_environment(call, save, monkeypatch):
     save()
     monkeypatch.setenv("TOPKBENCH_DATA", "nowhere.h5")
     assert call()[0] == 0
+    assert call("--plot", "tradeoff", "--out", "p.svg") == (0, "", "")
+    assert Path("p.svg").read_bytes().startswith(MAGIC["svg"])
+
+
+def test_a_plot_is_of_the_runs_asked_for(call, save):
+    save(method="learnt_prototypes")
+    save()
+    assert call("--plot", "tradeoff", "--where", "method=learnt*", "--out", "p.svg") == (0, "", "")
+    text = Path("p.svg").read_text()
+    assert ("learnt_prototypes" in text, "metric_guided" in text) == (True, False)
+
+
+def test_a_plot_with_nothing_to_draw_writes_no_file(call, save, tmp_path):
+    save()
+    assert refused(call("--plot", "curves", "--out", "p.svg")) == (
+        f"no configuration in {tmp_path / 'results'} has a history; run them again with 'topkbench train --force'"
+    )
+
+
+def test_the_help_names_every_plot(topkbench):
+    words = " ".join(topkbench("report", "--help").stdout.split())
+    assert f"A figure, to --out: {', '.join(plots.names()[:-1])} or {plots.names()[-1]}." in words
 
 
 def test_without_matplotlib(call, save, monkeypatch):

@@ -1,7 +1,6 @@
 """`topkbench report`: tables, figures and a page of what is in the results folder."""
 
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
@@ -62,10 +61,15 @@ def report(
         Option(help="A file: .md, .tex, .typ, .csv, .json, .html or .txt; of a plot .svg, .png or .pdf."),
     ] = None,
     as_json: Annotated[bool, Option("--json", help="The same as --format json.")] = False,
-    plot: Annotated[str | None, Option(help="A figure in place of the table, to --out; see --plot list.")] = None,
+    plot: Annotated[
+        str | None,
+        Option(help="A figure, to --out: curves, k, pairwise, prototypes, sensitivity, time or tradeoff."),
+    ] = None,
     data: Annotated[
         Path | None,
-        Option(envvar="TOPKBENCH_DATA", help="The prepared file of --plot; by default the only one in data/."),
+        Option(
+            envvar="TOPKBENCH_DATA", help="The prepared file of --plot prototypes; by default the only one in data/."
+        ),
     ] = None,
 ) -> None:
     """Print what the runs in the results folder have come to: one row a configuration, its seeds folded."""
@@ -73,11 +77,14 @@ def report(
     from topkbench import runs
 
     _refuse_several({"--table": table, "--compare": compare, "--plot": plot})
-    _refuse_data(context, plot)
+    source = context.get_parameter_source("data")
+    is_typed = source is not None and source.name == "COMMANDLINE"  # the environment may name data for other commands
+    if is_typed and not plot:
+        raise _useless_data("a table")
     chosen = _figure_format(out, format_, as_json) if plot else _format(format_, out, as_json)
     evidence = library.gather(results, select, where or (), group_by or (), sort or (), published or ())
     if plot:
-        content, notes = _figure(plot, chosen, evidence, partial(_paths.data_file, data))
+        content, notes = _figure(plot, chosen, evidence, data, is_typed=is_typed)
     else:
         content, notes = _written(evidence, _tables(evidence, table, compare, chosen), chosen, plain=out is not None)
     for note in (*evidence.notes, *notes):
@@ -113,10 +120,21 @@ def _written(
     return text.encode(), ()
 
 
-def _figure(plot: str, format_: str, evidence: "Evidence", data: Callable[[], Path]) -> tuple[bytes, Sequence[str]]:
+def _figure(
+    plot: str, format_: str, evidence: "Evidence", data: Path | None, *, is_typed: bool
+) -> tuple[bytes, Sequence[str]]:
     from topkbench.report import plots
 
-    return plots.render(plot, format_, evidence, data)
+    asked = []
+
+    def find() -> Path:
+        asked.append(plot)
+        return _paths.data_file(data)
+
+    drawn = plots.render(plot, format_, evidence, find)
+    if is_typed and not asked:
+        raise _useless_data(f"--plot {plot}")
+    return drawn
 
 
 def _format(format_: Format | None, out: Path | None, as_json: bool) -> str:
@@ -144,8 +162,5 @@ def _refuse_several(given: dict[str, object]) -> None:
         raise UsageError(f"{' and '.join(asked)} ask for different things; give one of them")
 
 
-def _refuse_data(context: typer.Context, plot: str | None) -> None:
-    """The environment may name data for other commands; on the command line they would be ignored."""
-    source = context.get_parameter_source("data")
-    if not plot and source and source.name == "COMMANDLINE":
-        raise UsageError("--data has no effect on a table, which comes from the records alone; leave it out")
+def _useless_data(on: str) -> UsageError:
+    return UsageError(f"--data has no effect on {on}, which comes from the records alone; leave it out")

@@ -7,6 +7,7 @@ import pandas as pd
 from topkbench import runs
 from topkbench.errors import first_line
 from topkbench.report.folding import of_several_hierarchies, repeated
+from topkbench.report.values import named
 
 _NAMED = 10  # a note names so many and counts the rest
 
@@ -20,8 +21,8 @@ def of_unfinished(of_runs: pd.DataFrame) -> list[str]:
     """Of runs that failed or were interrupted."""
     left = of_runs[of_runs["status"] != "done"]
     errors = left["error"].map(lambda error: f": {first_line(error)}" if error else "")
-    named = [f"{name} {reason}" for name, reason in zip(_names(left), left["status"] + errors, strict=True)]
-    return _note("left out", named)
+    called = [f"{name} {reason}" for name, reason in zip(_names(left), left["status"] + errors, strict=True)]
+    return _note("left out", called)
 
 
 def of_repeated(of_runs: pd.DataFrame) -> list[str]:
@@ -44,14 +45,20 @@ def of_other_data(of_runs: pd.DataFrame) -> list[str]:
     return _note("left out, of other data", _names(of_runs))
 
 
+def of_configurations(rows: pd.DataFrame, what: str) -> list[str]:
+    """Of configurations that lack what a figure shows."""
+    called = [f"{row['dataset']}/{named(row)}" for _, row in rows.iterrows()]
+    return _note(f"left out, without {what}", called, "configuration")
+
+
 def _names(of_runs: pd.DataFrame) -> list[str]:
     return list(of_runs["dataset"] + "/" + of_runs["run_id"])
 
 
-def _note(what: str, named: Sequence[str]) -> list[str]:
+def _note(what: str, called: Sequence[str], noun: str = "run") -> list[str]:
     """One line that counts runs and names the first of them; no line where there are none."""
-    if not named:
+    if not called:
         return []
-    more = [f"and {len(named) - _NAMED} more"] if len(named) > _NAMED else []
-    runs_ = "run" if len(named) == 1 else "runs"
-    return [f"{len(named)} {runs_} {what}: {'; '.join([*named[:_NAMED], *more])}"]
+    more = [f"and {len(called) - _NAMED} more"] if len(called) > _NAMED else []
+    counted = f"{len(called)} {noun}{'' if len(called) == 1 else 's'}"
+    return [f"{counted} {what}: {'; '.join([*called[:_NAMED], *more])}"]

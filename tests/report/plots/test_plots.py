@@ -13,17 +13,42 @@ MAGIC = {"svg": b"<?xml", "png": b"\x89PNG\r\n\x1a\n", "pdf": b"%PDF-"}
 
 
 @pytest.fixture
-def render(save, data, tmp_path):
+def render(save, data, evidence):
+    """The figure of prototypes as a file."""
     pytest.importorskip("matplotlib", reason="the extra [plot] is not installed")
     save()
-    return lambda format_: plots.render("prototypes", format_, tmp_path / "results", "per_metric", lambda: data)
+    return lambda format_: plots.render("prototypes", format_, evidence(), lambda: data)
 
 
+@pytest.fixture
+def everything(save, data, train, evidence):
+    """Runs that hold something for every plot; draws one of them."""
+    pytest.importorskip("matplotlib", reason="the extra [plot] is not installed")
+    save()
+    history = [
+        {"epoch": epoch, "step": epoch, "loss": 1 / epoch, "valid": {"top1": 0.4, "top5": 0.6}} for epoch in (1, 2)
+    ]
+    for nloglr in (3.0, 4.0):
+        for seed in (0, 1):
+            train(0.5, nloglr=nloglr, seed=seed, ranks=[1, 2, 3, 9], history=history)
+    return lambda name, format_: plots.render(name, format_, evidence(), lambda: data)
+
+
+@pytest.mark.parametrize("name", plots.names())
 @pytest.mark.parametrize("format_", ["svg", "png", "pdf"])
-def test_a_figure_is_the_same_bytes_twice(render, format_):
-    first = render(format_).content
+def test_a_figure_is_the_same_bytes_twice(everything, name, format_):
+    first = everything(name, format_).content
     assert first.startswith(MAGIC[format_])
-    assert render(format_).content == first
+    assert everything(name, format_).content == first
+
+
+@pytest.mark.parametrize("name", plots.names())
+def test_the_text_of_an_svg_is_whole(everything, name):
+    """Legends and captions are there as text, without the mathematics that a logarithmic axis writes by default."""
+    text = everything(name, "svg").content.decode()
+    assert "softsort" in text or name in {"prototypes", "sensitivity"}
+    assert "</text>" in text
+    assert "mathdefault" not in text
 
 
 def test_an_svg_holds_its_text_and_short_coordinates(render):
@@ -52,9 +77,10 @@ def test_no_plot_asks_for_a_screen(render, data, tmp_path):
     code = f"""
 import sys
 from pathlib import Path
-from topkbench.report import plots
+from topkbench.report import gather, plots
 assert "matplotlib" not in sys.modules
-plots.render("prototypes", "png", Path({str(tmp_path / "results")!r}), "per_metric", lambda: Path({str(data)!r}))
+evidence = gather(Path({str(tmp_path / "results")!r}))
+plots.render("prototypes", "png", evidence, lambda: Path({str(data)!r}))
 print({{"matplotlib.pyplot", "tkinter"}} & set(sys.modules))
 """
     assert subprocess.check_output([sys.executable, "-c", code], text=True) == "set()\n"
@@ -65,12 +91,18 @@ def test_every_module_of_the_folder_is_a_plot():
     assert plots.names() == sorted(path.stem for path in folder.glob("[!_]*.py"))
 
 
-def test_an_unknown_plot_is_named_with_the_nearest(tmp_path):
-    with pytest.raises(UsageError, match=r"unknown plot 'prototype'; did you mean 'prototypes'\?"):
-        plots.render("prototype", "svg", tmp_path, "last", Path)
+def test_an_unknown_plot_is_named_with_the_nearest_and_all(save, evidence):
+    save()
+    with pytest.raises(UsageError) as error:
+        plots.render("prototype", "svg", evidence(), Path)
+    assert str(error.value) == (
+        "unknown plot 'prototype'; did you mean 'prototypes'? "
+        "Plots: curves, k, pairwise, prototypes, sensitivity, time, tradeoff"
+    )
 
 
-def test_a_figure_without_matplotlib_names_the_cure(tmp_path, monkeypatch):
+def test_a_figure_without_matplotlib_names_the_cure(save, evidence, monkeypatch):
+    save()
     monkeypatch.setitem(sys.modules, "matplotlib", None)  # as if it were not installed
     with pytest.raises(UsageError, match=r"needs matplotlib, which is missing; run: pip install 'topkbench\[plot\]'"):
-        plots.render("prototypes", "svg", tmp_path, "last", Path)
+        plots.render("prototypes", "svg", evidence(), Path)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.report.plots.conftest import CORNERS, NAMES, prepared
+from tests.report.plots.conftest import CORNERS, NAMES, caption, legend, prepared
 from topkbench import runs
 from topkbench.errors import DataError
 from topkbench.ops import prototypes as reference
@@ -17,14 +17,12 @@ pytest.importorskip("matplotlib", reason="the extra [plot] is not installed")
 
 
 @pytest.fixture
-def draw(data, tmp_path):
+def draw(data, evidence):
     """The figure's axes, row by row, its legend's texts, its caption and its notes."""
 
-    def drawn(file: Path = data, select: runs.Rule = "per_metric"):
-        figure, notes = prototypes.draw(tmp_path / "results", select, lambda: file)
-        rows = np.reshape(figure.axes, (-1, 2))
-        legend = [text.get_text() for legend in figure.legends for text in legend.get_texts()]
-        return rows, legend, " ".join(figure.get_supxlabel().split()), notes
+    def drawn(file: Path = data, select: runs.Rule = "per_metric", **options):
+        figure, notes = prototypes.draw(evidence(select, **options), lambda: file)
+        return np.reshape(figure.axes, (-1, 2)), legend(figure), caption(figure), notes
 
     return drawn
 
@@ -35,9 +33,9 @@ def scattered(axis) -> list[list[list[float]]]:
 
 def test_the_plane_by_hand(save, draw):
     save()
-    ((left, _),), legend, caption, notes = draw()
+    ((left, _),), called, words, notes = draw()
     assert scattered(left) == [CORNERS[:2].tolist(), CORNERS[2:].tolist()]
-    assert legend == ["pet (2)", "plant (2)"]
+    assert called == ["pet (2)", "plant (2)"]
     colours = {tuple(collection.get_facecolor()[0]) for collection in left.collections}
     assert len(colours) == 2
     assert left.get_aspect() == 1
@@ -47,8 +45,8 @@ def test_the_plane_by_hand(save, draw):
     ends = np.transpose(line.get_data()).reshape(-1, 3, 2)
     assert np.isnan(ends[:, 2]).all()
     assert sorted(np.linalg.norm(ends[:, 0] - ends[:, 1], axis=1)) == [3, 3, 4]
-    assert "all 6 pairs" in caption
-    assert "coloured by branch of the class tree" in caption
+    assert "all 6 pairs" in words
+    assert "coloured by branch of the class tree" in words
     assert notes == []
 
 
@@ -113,20 +111,24 @@ def test_one_row_a_configuration_from_its_lowest_seed(save, draw):
     assert firsts == [[0, 0], [2, 2], [0, 0]]
 
 
-def test_what_is_left_out_is_named(save, draw, tmp_path):
+def test_the_rows_are_those_of_the_report_in_its_order(save, draw):
+    save(CORNERS, top1=0.2, guide_weight=1.0)
+    save(2 * CORNERS, top1=0.6, guide_weight=2.0)
+    save(3 * CORNERS, top1=0.4, guide_weight=3.0, guide="rank")
+    rows, *_ = draw(sort=["-top1"])
+    assert [scattered(left)[0][1] for left, _ in rows] == [[6, 0], [9, 0], [3, 0]]
+    rows, *_ = draw(sort=["-top1"], group_by=["guide"])  # validation is unknown, so the first of each stays
+    assert [scattered(left)[0][1] for left, _ in rows] == [[9, 0], [3, 0]]
+
+
+def test_what_is_of_other_data_is_named(save, draw):
     save()
     other = save(checksum="ff" * 32, seed=1)
-    failed = save(None, status="failed", seed=2)
-    torn = save(seed=3)
-    (torn / "record.json").write_text("{")
+    save(None, status="failed", seed=2)
     save(None, embedding_dim=64)  # not of this figure, nor worth a note
     rows, *_, notes = draw()
     assert len(rows) == 1
-    assert notes == [
-        f"1 run left out, unreadable: {torn / 'record.json'}: is torn; delete its folder or run it again",
-        f"1 run left out: four/{failed.name} failed: ValueError: the loss is NaN",
-        f"1 run left out, of other data: four/{other.name}",
-    ]
+    assert notes == [f"1 run left out, of other data: four/{other.name}"]
 
 
 def test_a_run_without_its_prototypes_is_named(save, draw):
@@ -137,15 +139,15 @@ def test_a_run_without_its_prototypes_is_named(save, draw):
 
 def test_the_rule_is_in_the_caption(save, draw):
     save()
-    assert draw(select="last")[2].endswith("Test top-1: at the last evaluation.")
+    assert draw(select="last")[2].endswith("Test top-1: at the last evaluation (last).")
 
 
 def test_distances_without_a_tree(save, draw, tmp_path):
     apart = 5.0 * (1 - np.eye(4))
     plain = prepared(tmp_path / "plain.h5", class_names=NAMES, distances=apart).path
     save()
-    ((left, right),), legend, caption, _ = draw(plain)
-    assert (legend, "coloured" in caption) == ([], False)
+    ((left, right),), called, words, _ = draw(plain)
+    assert (called, "coloured" in words) == ([], False)
     assert scattered(left) == [CORNERS.tolist()]
     assert right.lines[1].get_xdata().tolist() == [5]
 
@@ -164,8 +166,8 @@ def test_many_distances_are_rounded_up():
 def test_more_pairs_than_fit_are_sampled_the_same_way_each_time(save, draw, monkeypatch):
     monkeypatch.setattr(_pairs, "MOST", 5)
     save()
-    ((_, right),), _, caption, _ = draw()
-    assert "5 random pairs" in caption
+    ((_, right),), _, words, _ = draw()
+    assert "5 random pairs" in words
     assert right.get_title(loc="left") == draw()[0][0, 1].get_title(loc="left")
 
 

@@ -43,7 +43,7 @@ def names() -> list[str]:
     """The names of all plots, sorted.
 
     >>> names()
-    ['prototypes']
+    ['curves', 'k', 'pairwise', 'prototypes', 'sensitivity', 'time', 'tradeoff']
     """
     return sorted(info.name for info in pkgutil.iter_modules(__path__) if not info.name.startswith("_"))
 

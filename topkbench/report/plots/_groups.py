@@ -7,11 +7,8 @@ import numpy.typing as npt
 
 from topkbench import hierarchy
 from topkbench.hierarchy import Hierarchy
+from topkbench.report.plots._looks import COLOURS, GREY
 from topkbench.store import Store
-
-# Paul Tol's "muted" scheme, which colour-blind readers can tell apart, and a grey for what has no colour.
-COLOURS = ("#332288", "#CC6677", "#44AA99", "#DDCC77", "#88CCEE", "#882255", "#117733", "#999933", "#AA4499")
-GREY = "#AAAAAA"
 
 
 class Group(NamedTuple):

@@ -23,7 +23,8 @@ from topkbench.report.evidence import Evidence
 from topkbench.report.figures import PICKED
 from topkbench.report.folding import representatives
 from topkbench.report.plots import _pairs
-from topkbench.report.plots._groups import COLOURS, GREY, Group, grouped
+from topkbench.report.plots._groups import Group, grouped
+from topkbench.report.plots._looks import COLOURS, GREY
 from topkbench.report.plots._pairs import Pairs
 from topkbench.report.plots._spanning_tree import spanning_tree
 from topkbench.store import Store, open_store
@@ -67,9 +68,8 @@ def draw(evidence: Evidence, data: Callable[[], Path]) -> tuple["Figure", list[s
             no hierarchy.
         DataError: a run's prototypes are missing or torn.
     """
-    of_runs = evidence.runs
-    is_flat = of_runs["embedding_dim"] == 2 if "embedding_dim" in of_runs else False
-    done = of_runs[is_flat & (of_runs["status"] == "done")]
+    of_rows = evidence.runs[evidence.runs["configuration"].isin(evidence.rows["configuration"])]
+    done = of_rows[of_rows["embedding_dim"] == 2] if "embedding_dim" in of_rows else of_rows[:0]
     if done.empty:
         cure = "make one with 'topkbench train --method metric_guided_prototypes --embedding-dim 2'"
         raise UsageError(f"no finished run with prototypes in two dimensions in {evidence.folder.resolve()}; {cure}")
@@ -77,7 +77,8 @@ def draw(evidence: Evidence, data: Callable[[], Path]) -> tuple["Figure", list[s
     ours = done[done["checksum"] == store.checksum]
     if ours.empty:
         raise UsageError(_mismatch(store, done.iloc[0]))
-    shown = representatives(ours)
+    by_number = representatives(ours).set_index("configuration")
+    shown = by_number.loc[[number for number in evidence.rows["configuration"] if number in by_number.index]]
     folders = (runs.folder(evidence.folder, row["dataset"], row["run_id"]) for _, row in shown.iterrows())
     points = [runs.load_prototypes(folder) for folder in folders]
     return figure(shown, points, _scene(store)), notes.of_other_data(done.drop(ours.index))

@@ -1,0 +1,67 @@
+"""Which configurations a plot is of: those that have what it draws, a part for each data set."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from topkbench.errors import UsageError
+from topkbench.report import notes
+from topkbench.report.evidence import Evidence
+from topkbench.report.values import named
+
+Parts = Sequence[tuple[str, pd.DataFrame]]
+"""Of each data set its name and its configurations."""
+
+_DIGITS = 8  # of a checksum
+
+
+def parts(rows: pd.DataFrame) -> Parts:
+    """Split configurations by their data; two data sets of one name are told apart by their checksums.
+
+    >>> rows = pd.DataFrame({"dataset": ["a", "b", "a"], "checksum": ["0123456789", None, "abcdefghij"]})
+    >>> [(name, list(part.index)) for name, part in parts(rows)]
+    [('a (01234567)', [0]), ('b', [1]), ('a (abcdefgh)', [2])]
+    """
+    namesakes = rows.groupby("dataset")["checksum"].nunique(dropna=False).to_dict()
+    found = []
+    for (name, checksum), part in rows.groupby(["dataset", "checksum"], sort=False, dropna=False):
+        suffix = f" ({str(checksum)[:_DIGITS]})" if namesakes[name] > 1 else ""
+        found.append((f"{name}{suffix}", part))
+    return found
+
+
+def names(rows: pd.DataFrame) -> list[str]:
+    """What a legend calls configurations."""
+    return [named(row) for _, row in rows.iterrows()]
+
+
+def averaged(rows: pd.DataFrame) -> str:
+    """What a caption says of means without a spread.
+
+    >>> averaged(pd.DataFrame({"n_seeds": [5, 5]})), averaged(pd.DataFrame({"n_seeds": [1, 3]}))
+    ('mean of 5 seeds', 'mean of up to 3 seeds')
+    """
+    most, fewest = rows["n_seeds"].max(), rows["n_seeds"].min()
+    if most == 1:
+        return "one seed"
+    return f"mean of {most if most == fewest else f'up to {most}'} seeds"
+
+
+def left_out(
+    evidence: Evidence, rows: pd.DataFrame, what: str, cure: str = "run them again with 'topkbench train --force'"
+) -> list[str]:
+    """A note on the configurations that have not what a figure shows.
+
+    Args:
+        evidence: in which all of them are.
+        rows: those that have it.
+        what: as in "no configuration has WHAT".
+        cure: what to do where none has it.
+
+    Raises:
+        UsageError: none has it.
+    """
+    if rows.empty:
+        raise UsageError(f"no configuration in {evidence.folder.resolve()} has {what}; {cure}")
+    others = evidence.rows[~evidence.rows["configuration"].isin(rows["configuration"])]
+    return notes.of_configurations(others, what)
