@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from topkbench.report import verdicts
@@ -46,7 +47,7 @@ def cell(row: "pd.Series[Any]", metric: str, basis: Basis) -> Cell:
 
 
 def intervals(rows: pd.DataFrame, metrics: Sequence[str], suffix: str = "") -> pd.DataFrame:
-    """Wilson's 95 % intervals of metrics, as columns METRIC_low and METRIC_high.
+    """Wilson's 95 % intervals of metrics, as columns METRIC_low and METRIC_high; NaN where there is no accuracy.
 
     Args:
         rows: of configurations or runs.
@@ -56,6 +57,8 @@ def intervals(rows: pd.DataFrame, metrics: Sequence[str], suffix: str = "") -> p
     n = pd.to_numeric(rows["n_test"], errors="coerce").to_numpy(float)
     columns: dict[str, Any] = {}
     for metric in metrics:
-        low, high = wilson(rows[f"{metric}{suffix}"].to_numpy() * n, n)
-        columns |= {f"{metric}_low": low, f"{metric}_high": high}
+        hits, ends = rows[f"{metric}{suffix}"].to_numpy() * n, np.full((2, len(rows)), np.nan)
+        known = ~np.isnan(hits)
+        ends[:, known] = wilson(hits[known], n[known])
+        columns |= {f"{metric}_low": ends[0], f"{metric}_high": ends[1]}
     return pd.DataFrame(columns, index=rows.index)
