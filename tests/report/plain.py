@@ -44,6 +44,14 @@ def of_heads(a: Hits, b: Hits) -> float:
     return 2 * float(stats.norm.sf(beyond / math.sqrt(sum(each**2 for each in sums)))) if beyond else 1.0
 
 
+def paired_t(a: Sequence[float], b: Sequence[float]) -> float:
+    """p of Student's paired t over seeds; differences that are the same but for rounding are certain."""
+    differences = [round(y - x, 12) for x, y in zip(a, b, strict=True)]
+    if len(set(differences)) == 1:
+        return 1.0 if differences[0] == 0 else 0.0
+    return float(stats.ttest_1samp(differences, 0).pvalue)
+
+
 def holm(p: Mapping[Pair, float]) -> dict[Pair, float]:
     """Each p times the number of those that are not smaller, and never below one that was smaller."""
     adjusted, highest = {}, 0.0
