@@ -134,7 +134,7 @@ def _verdict(means: AnyArray, compared: Sequence[int], adjusted: AnyArray, claim
     if np.isnan(means).all() or (best := int(np.nanargmax(means))) not in compared:
         return found
     at, among = list(compared), list(compared).index(best)
-    found.bold[at] = indistinguishable_from_best(means[at], adjusted, ALPHA)
+    found.bold[at] |= indistinguishable_from_best(means[at], adjusted, ALPHA)  # beside equals, whether or not tested
     found.p[at] = adjusted[among]
     told: list[Claim] = [""] * len(means)
     for here, claim in zip(at, claims[among], strict=True):
