@@ -71,5 +71,5 @@ def test_a_configuration_without_ranks_has_no_column(results, tmp_path):
     assert len(table.columns) == 1 + 2
     for path in folder.rglob("ranks.npz"):
         path.unlink()
-    with pytest.raises(UsageError, match="nothing for --table k in .*; run them again with 'topkbench train --force'"):
+    with pytest.raises(UsageError, match=r"nothing for --table k in .*; run them again with 'topkbench train --force'"):
         tables.build("k", gather(folder))

@@ -11,9 +11,9 @@ from topkbench.report import gather, tables
 
 CAPTION = (
     "Test accuracy in percent, mean ± sample standard deviation over up to 5 seeds (of one, in brackets Wilson's 95 % "
-    "interval); each metric at the evaluation that is best in it on validation (per_metric). Bold: the best, and what is "
-    "not distinguishable from it (α = 0.05, Holm's correction over all 66 pairs) by the claim about these methods (seeds "
-    "and images vary); † about these trained heads (images alone vary, as fewer than 5 seeds are common)."
+    "interval); each metric at the evaluation that is best in it on validation (per_metric). Bold: the best, and what "
+    "is not distinguishable from it (α = 0.05, Holm's correction over all 66 pairs) by the claim about these methods "
+    "(seeds and images vary); † about these trained heads (images alone vary, as fewer than 5 seeds are common)."
 )
 PUBLISHED = """paper,dataset,backbone,method,metric,value,grade,source
 doe2020,Birds,ResNet,diffsortnets,top1,58.5,primary,table 2

@@ -41,7 +41,7 @@ def test_kinds_of_noise_are_rows_of_their_own(tmp_path):
 
 def test_clean_labels_alone_have_no_table(evidence, tmp_path):
     with pytest.raises(
-        UsageError, match="nothing for --table noise in .*; train with 'topkbench train .*--label-noise .2'"
+        UsageError, match=r"nothing for --table noise in .*; train with 'topkbench train .*--label-noise .2'"
     ):
         tables.build("noise", evidence)
     save(tmp_path, "softsort", label_noise=0.2, noise="block", noise_block=5)
