@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 DEMO := data/wordnet826.h5
 
-.PHONY: demo test test-all check bench slurm clean
+.PHONY: demo test test-all check bench slurm latex clean
 
 demo: $(VENV)/installed  ## environment, install, prepare, train, report on the demo data
 	$(BIN)/topkbench prepare topkbench/demo/wordnet826.npz
@@ -33,6 +33,9 @@ bench: $(VENV)/installed  ## a training step against its floor, a conversion aga
 
 slurm: $(VENV)/installed  ## a sweep's workers on a real SLURM of this machine; needs root, slurm-wlm and munge
 	$(BIN)/python tests/slurm/check.py
+
+latex: $(VENV)/installed  ## every table of the tests compiled by pdflatex, which this machine has to have
+	PYTHON=$(abspath $(BIN)/python) tests/latex/check.sh
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,10 +1,13 @@
-"""Records written by hand."""
+"""Records written by hand, and those of `known`, whose every figure is."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.report import known
+from topkbench.report import Evidence, gather
 from topkbench.runs import RULES, Record
 
 FAILURE = "ValueError: the loss is NaN\nTraceback (most recent call last):\n  File loss.py, line 1\n"
@@ -35,3 +38,27 @@ def run() -> Callable[..., Record]:
         )
 
     return make
+
+
+@pytest.fixture(scope="session")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of birds and ponds; it is only read."""
+    return known.write(tmp_path_factory.mktemp("known") / "results")
+
+
+@pytest.fixture(scope="session")
+def noisy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of runs with label noise; likewise."""
+    return known.write_noisy(tmp_path_factory.mktemp("noisy") / "results")
+
+
+@pytest.fixture(scope="session")
+def parts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of runs on parts of the training rows; likewise."""
+    return known.write_parts(tmp_path_factory.mktemp("parts") / "results")
+
+
+@pytest.fixture(scope="session")
+def evidence(results: Path) -> Evidence:
+    """What the report has of birds and ponds."""
+    return gather(results)

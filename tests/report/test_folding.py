@@ -1,15 +1,17 @@
 """Seeds are folded, configurations are told apart."""
 
 import math
+from dataclasses import replace
 
 import pytest
 
 from topkbench import report
+from topkbench.report import folding
 from topkbench.report.folding import repeated
 
 
 def fold(*records):
-    return report.rows(report.frame(records))
+    return report.rows(report.numbered(report.frame(records)))
 
 
 def test_three_seeds_fold_to_mean_and_sample_deviation(run):
@@ -82,15 +84,50 @@ def test_costs_of_different_hierarchies_are_not_folded(run):
     assert fold(*older)["average_cost_mean"].item() == 3.0
 
 
+def test_what_differs_between_data_sets_alone_is_no_setting(run):
+    """As nloglr, of which each data set has its own; what differs within one, as m, is told of all."""
+    rows = fold(run(m=16), run(m=50), run(dataset="another", nloglr=4.0, m=50))
+    assert rows[["dataset", "settings"]].to_numpy().tolist() == [
+        ["another", "m=50"], ["wordnet826", "m=16"], ["wordnet826", "m=50"],
+    ]  # fmt: skip
+
+
+def test_configurations_are_numbered_and_runs_that_are_not_done_are_of_none(run):
+    frame = report.numbered(report.frame([run(m=50), run(m=50, seed=1), run(), run(seed=2, status="failed")]))
+    assert frame.sort_index()["configuration"].tolist() == [0, 0, 1, -1]
+
+
+def test_the_best_on_validation_need_not_be_the_best_on_test(run):
+    def judged(valid, top1, **options):
+        record = run(top1, **options)
+        return replace(
+            record, selected={rule: {**at, "valid": {"top1": valid}} for rule, at in record.selected.items()}
+        )
+
+    rows = fold(judged(0.7, 0.5, m=16), judged(0.6, 0.9, m=50), judged(0.1, 0.1, method="bitonic"), run(dataset="b"))
+    best = folding.best_on_validation(rows, ["method"])
+    assert best[["dataset", "method", "m"]].to_numpy().tolist() == [
+        ["b", "softsort", 16], ["wordnet826", "bitonic", 16], ["wordnet826", "softsort", 16],
+    ]  # fmt: skip
+    alike = fold(judged(0.6, 0.5, m=16), judged(0.6, 0.9, m=50))
+    assert folding.best_on_validation(alike, ["method"])["m"].tolist() == [16]  # the first of equals
+    unknown = fold(run(0.9, m=16), judged(0.6, 0.5, m=50))
+    assert folding.best_on_validation(unknown, ["method"])["m"].tolist() == [50]
+
+
+def test_the_run_with_the_lowest_seed_stands_for_its_configuration(run):
+    records = [run(seed=3), run(seed=1), run(seed=0, status="failed"), run(seed=2, method="bitonic")]
+    frame = report.numbered(report.frame(records))
+    assert folding.representatives(frame)[["method", "seed"]].to_numpy().tolist() == [["bitonic", 2], ["softsort", 1]]
+
+
 def test_runs_that_repeat_a_seed_are_found(run):
-    frame = report.frame([run(), run(), run(seed=1), run(seed=1, status="failed")])
+    frame = report.numbered(report.frame([run(), run(), run(seed=1), run(seed=1, status="failed")]))
     assert repeated(frame)["seed"].tolist() == [0, 0]
 
 
-def test_columns(run):
-    assert " ".join(fold(run()).columns) == (
-        "dataset method p_k settings n_seeds top1_mean top1_std top5_mean top5_std "
-        "top10_mean top10_std top20_mean top20_std error_rate_mean error_rate_std average_cost_mean average_cost_std "
-        "mistake_cost_mean mistake_cost_std best_cost5_mean best_cost5_std best_cost10_mean best_cost10_std "
-        "best_cost20_mean best_cost20_std hierarchy select"
+def test_columns_begin_with_what_and_how_much(run):
+    assert " ".join(list(fold(run()).columns)[:14]) == (
+        "configuration dataset method p_k settings n_seeds hierarchy n_test n_classes dim select "
+        "top1_mean top1_std top5_mean"
     )

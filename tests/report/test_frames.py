@@ -34,7 +34,7 @@ def test_records_older_than_an_option_fold_with_younger_ones(run):
     adam = {"optimizer": "adam", "momentum": 0.9, "nesterov": False, "weight_decay": 0.0, "lr_steps": []}
     clean = {"label_noise": 0.0, "noise_block": 5, "train_per_class": None, "train_fraction": None}
     records = [run(0.60), run(0.62, seed=1, **adam, **clean), run(0.64, seed=2, **{**adam, "nesterov": True}, **clean)]
-    (row,) = report.rows(report.frame(records)).to_dict("records")
+    (row,) = report.rows(report.numbered(report.frame(records))).to_dict("records")
     assert (row["n_seeds"], row["settings"]) == (3, "")
 
 
@@ -61,4 +61,23 @@ def test_an_unknown_rule_is_refused(run):
 
 def test_no_records_make_no_rows():
     assert report.frame([]).empty
-    assert report.rows(report.frame([])).empty
+
+
+def test_costs_are_those_of_one_evaluation(run):
+    """Of per_metric, which picks one evaluation a metric, those of the best top-1."""
+    record = run(costs={"average_cost": 9.0})
+    at = {"best_top1": {"test": {}, "epoch": 3, "step": 30, "test_costs": {"average_cost": 1.5}}}
+    record = replace(record, selected={**record.selected, **at})
+    (row,) = report.frame([record]).to_dict("records")
+    assert (row["average_cost"], row["epoch"], row["step"]) == (1.5, 3, 30)
+    assert report.frame([record], "last")["average_cost"].item() == 9.0
+
+
+def test_what_a_run_spent(run):
+    """200 steps in 1.5 seconds are 133.3 a second; without a history there is no number of them."""
+    history = [{"step": 100}, {"step": 200}]
+    environment = {"memory": 2**20, "heads": 6, "device": "x86_64"}
+    (row,) = report.frame([replace(run(), history=history, environment=environment)]).to_dict("records")
+    assert row["steps_per_second"] == pytest.approx(200 / 1.5)
+    assert (row["seconds"], row["memory"], row["heads"], row["machine"]) == (1.5, 2**20, 6, "x86_64")
+    assert report.frame([run()])["steps_per_second"].isna().all()

@@ -62,7 +62,7 @@ def repeated(arguments: list[str], numbers: tuple[str, ...], names: tuple[str, .
 
 
 def _is_name(argument: str) -> bool:
-    return not argument.startswith("-") or bool(_NUMBER.match(argument))
+    return not argument.startswith("--")  # there are no short options, but minuses before columns to sort by
 
 
 def _each(option: str, joined: str) -> list[str]:

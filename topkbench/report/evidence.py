@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from topkbench import runs
-from topkbench.errors import UsageError
+from topkbench.errors import DataError, UsageError
 from topkbench.report import filters, folding, notes, published
 from topkbench.report.frames import frame
 from topkbench.runs import AnyArray, Record, Rule
@@ -51,9 +51,14 @@ class Evidence:
         """An array of ranks.npz of a run, which is read once though every k and every table asks for it.
 
         Raises:
-            DataError: it is missing or torn.
+            DataError: it is missing or torn, or not of the record's test rows.
         """
-        return self._load(runs.folder(self.folder, run["dataset"], run["run_id"]), name)
+        home = runs.folder(self.folder, run["dataset"], run["run_id"])
+        ranks = self._load(home, name)
+        if pd.notna(run["n_test"]) and len(ranks) != run["n_test"]:
+            rows = f"{len(ranks)} test rows, its record of {run['n_test']}"
+            raise DataError(f"{home / runs.RANKS} is of {rows}; run it again with 'topkbench train --force'")
+        return ranks
 
 
 def gather(

@@ -78,9 +78,9 @@ def ordered(rows: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
 
 
 def _comparable(values: "pd.Series[Any]") -> "pd.Series[Any]":
-    """Numbers by size, all else by how it is written."""
+    """Numbers by size, equal where they differ by rounding alone; all else by how it is written."""
     numbers = pd.to_numeric(values, errors="coerce")
-    return numbers if numbers.notna().any() else values.map(str)
+    return numbers.round(12) if numbers.notna().any() else values.map(str)
 
 
 def _parsed(conditions: Iterable[str]) -> list[tuple[str, list[str]]]:

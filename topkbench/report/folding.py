@@ -16,8 +16,8 @@ def numbered(frame: pd.DataFrame) -> pd.DataFrame:
     """The runs in the order of tables, with the columns `configuration` and `settings`.
 
     A configuration is all of a run but its seed: the data and their checksum, the method, p_k and every option. It is
-    numbered from 0; runs that are not done have −1. `settings` names the options in which the runs of one data set,
-    method and p_k differ, such as "nloglr=2 m=50".
+    numbered from 0; runs that are not done have −1. `settings` names the options in which the runs of one method and
+    p_k differ on some data set, such as "nloglr=2 m=50": what differs between data sets alone is not told.
     """
     options = _options(frame)
     done = frame[frame["status"] == "done"]
@@ -62,6 +62,15 @@ def best_on_validation(rows: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
     return rows.loc[best.drop_duplicates(["dataset", "checksum", *by]).index.sort_values()].reset_index(drop=True)
 
 
+def told(settings: str) -> list[str]:
+    """The options that `settings` names.
+
+    >>> told("nloglr=2 m=50")
+    ['nloglr', 'm']
+    """
+    return [setting.partition("=")[0] for setting in settings.split()]
+
+
 def representatives(runs: pd.DataFrame) -> pd.DataFrame:
     """Of every configuration the run with the lowest seed, of those that are done, in the order of `rows`."""
     done = runs[runs["status"] == "done"].sort_values("seed", kind="stable")
@@ -92,10 +101,16 @@ def _options(frame: pd.DataFrame) -> list[str]:
 
 
 def _settings(frame: pd.DataFrame, options: list[str]) -> list[str]:
-    """For each run, the options in which it may differ from others of its data set, method and p_k."""
+    """For each run, the options in which others of its method and p_k differ on some data set."""
     shown = frame[options].map(show)
     shown["checksum"] = shown["checksum"].str[:8]  # enough to tell two data sets of one name apart
-    alike = frame.groupby(_GROUP, dropna=False, sort=False).ngroup()
-    differs = shown.groupby(alike).transform("nunique") > 1
+    by_data = shown.groupby(_alike(frame, _GROUP)).transform("nunique") > 1
+    differs = by_data.groupby(_alike(frame, ["method", "p_k"])).transform("any")
+    differs["checksum"] = by_data["checksum"]  # which is another one on another data set anyway
     named = shown.apply(lambda column: f"{column.name}=" + column)
     return [" ".join(row[told]) for row, told in zip(named.to_numpy(), differs.to_numpy(), strict=True)]
+
+
+def _alike(frame: pd.DataFrame, columns: list[str]) -> "pd.Series[int]":
+    """The number of the group of rows that agree in some columns."""
+    return frame.groupby(columns, dropna=False, sort=False).ngroup()

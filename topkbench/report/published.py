@@ -8,6 +8,7 @@ Accuracies and error rates are in percent. `grade` is primary where the source i
 where others quote it; `source` says where the figure stands, and none comes without.
 """
 
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.resources import files
@@ -85,11 +86,14 @@ def _plain(name: str) -> str:
 def _read(file: Any, name: str) -> pd.DataFrame:
     try:
         with file.open(encoding="utf-8", newline="") as lines:
-            return pd.read_csv(lines, dtype=str, keep_default_na=False)
+            table = pd.read_csv(lines, dtype=str, keep_default_na=False)
     except OSError as error:
         raise UsageError(f"--published {name} cannot be read ({error.strerror})") from error
     except (ValueError, pd.errors.ParserError) as error:
         raise DataError(f"--published {name} is no CSV: {str(error).strip()}") from error
+    if not isinstance(table.index, pd.RangeIndex):  # what pandas makes of fields beyond the header's
+        raise DataError(f"--published {name} has lines of more fields than its header names")
+    return table
 
 
 def _checked(table: pd.DataFrame, path: Path) -> pd.DataFrame:
@@ -108,8 +112,9 @@ def _fault(row: "pd.Series[Any]") -> str | None:
     if row["metric"] not in known:
         hint = did_you_mean(row["metric"], known) or f"; give one of {', '.join(known)}"
         return f"unknown metric {row['metric']!r}{hint}"
-    if pd.isna(pd.to_numeric(row["value"], errors="coerce")):
-        return f"value {row['value']!r} is no number"
+    value, most = pd.to_numeric(row["value"], errors="coerce"), math.inf if row["metric"] in COSTS[1:] else 100
+    if not (math.isfinite(value) and 0 <= value <= most):
+        return f"value {row['value']!r} is no {'cost, a number from 0' if most > 100 else 'percentage from 0 to 100'}"
     if row["grade"] not in GRADES:
         return f"grade {row['grade']!r}; give {' or '.join(GRADES)}"
     empty = [name for name in ("paper", "dataset", "method", "source") if not row[name].strip()]

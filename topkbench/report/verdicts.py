@@ -45,12 +45,14 @@ class Verdict:
             could be made.
         p: [M], of that comparison, by Holm over all pairs; NaN likewise.
         pairs: how many were compared.
+        untested: how many with a mean could not be compared with the best.
     """
 
     bold: npt.NDArray[np.bool_]
     claims: Sequence[Claim]
     p: npt.NDArray[np.float64]
     pairs: int
+    untested: int = 0
 
     def columns(self, index: "pd.Index[Any]", name: str) -> pd.DataFrame:
         """What was found, as NAME_bold, NAME_claim and NAME_p, for configurations of the given index."""
@@ -97,6 +99,7 @@ class Basis:
         tested = [verdict for verdict in verdicts if verdict.bold.any()]
         self._any = bool(tested)
         self._pairs = max((verdict.pairs for verdict in tested), default=0)
+        self._untested = max((verdict.untested for verdict in tested), default=0)
         made = {claim for verdict in tested for claim in verdict.claims}
         self._claims = [claim for claim in _MEANT if claim in made]
 
@@ -110,9 +113,10 @@ class Basis:
             return "Bold: the best; nothing was tested." if self._any else ""
         all_pairs = "1 pair" if self._pairs == 1 else f"all {self._pairs} pairs"
         by = "; ".join([_MEANT[self._claims[0]], *(f"{MARK} {_MEANT[claim]}" for claim in self._claims[1:])])
+        untested = f" {self._untested} could not be compared with the best." if self._untested else ""
         return (
             f"Bold: the best, and what is not distinguishable from it (α = {ALPHA}, Holm's correction over {all_pairs})"
-            f" by the claim {by}."
+            f" by the claim {by}.{untested}"
         )
 
 
@@ -127,16 +131,17 @@ def _hits(evidence: Evidence, number: int, k: int) -> dict[int, hits.Hits]:
 def _verdict(means: AnyArray, compared: Sequence[int], adjusted: AnyArray, claims: AnyArray) -> Verdict:
     """Spread what was found among those compared over all."""
     found = _untested(means)
-    best = int(np.nanargmax(means))
-    if best not in compared:
+    if np.isnan(means).all() or (best := int(np.nanargmax(means))) not in compared:
         return found
     at, among = list(compared), list(compared).index(best)
-    found.bold[at] = indistinguishable_from_best(means[at], adjusted, ALPHA)
+    found.bold[at] |= indistinguishable_from_best(means[at], adjusted, ALPHA)  # beside equals, whether or not tested
     found.p[at] = adjusted[among]
     told: list[Claim] = [""] * len(means)
     for here, claim in zip(at, claims[among], strict=True):
         told[here] = claim
-    return Verdict(found.bold, told, found.p, int(np.isfinite(adjusted[np.triu_indices(len(at), 1)]).sum()))
+    pairs = np.isfinite(adjusted[np.triu_indices(len(at), 1)]).sum()
+    untested = np.isfinite(means).sum() - np.isfinite(found.p).sum() - 1
+    return Verdict(found.bold, told, found.p, int(pairs), int(untested))
 
 
 def _untested(means: AnyArray) -> Verdict:

@@ -2,8 +2,8 @@
 
 import contextlib
 import json
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import fields
 from typing import Any
 
 from topkbench.errors import UsageError
@@ -11,7 +11,6 @@ from topkbench.report.cells import Cell, Footnotes
 from topkbench.report.evidence import Evidence
 from topkbench.report.figures import NOTHING
 from topkbench.report.folding import NO_SETTING
-from topkbench.report.values import show
 
 _NOT_THERE = "missing"
 _GIVEN = ("user", "sweep", "presets/")  # origins of options that a command has to repeat
@@ -36,23 +35,22 @@ def missing(
         p_k: weights; empty for a method that has none.
         settings: options that the cell stands for, which come before those of other runs.
     """
-    if not _exists(method, p_k):
+    weights = {"p_k": tuple(p_k)} if p_k else {}
+    options = _with_effect(method, {**weights, **_given(evidence, dataset, method), **(settings or {})})
+    if options is None:
         return Cell(NOTHING)
-    weights = ["--p-k", *map(_brief, p_k)] if p_k else []
-    chosen = {**_given(evidence, dataset, method), **(settings or {})}
-    words = ["topkbench train --data", f"data/{dataset}.h5", "--method", method, *weights, *_flags(chosen)]
-    return Cell(_NOT_THERE, mark=notes.mark(f"not trained yet; run: {' '.join(words)}"))
+    words = ["topkbench", "train", "--data", f"data/{dataset}.h5", "--method", method, *_flags(options)]
+    return Cell(_NOT_THERE, mark=notes.mark(f"not trained yet; run: {shlex.join(words)}"))
 
 
-def _exists(method: str, p_k: Sequence[float]) -> bool:
-    """Whether there is such a method and it takes such weights."""
-    from topkbench import method_options  # noqa: PLC0415 - it imports torch, which a whole table does without
+def _with_effect(method: str, options: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The options but for those that `topkbench train` would refuse as idle; None where there is no such run."""
+    from topkbench import settings  # noqa: PLC0415 - it imports torch, which a whole table does without
 
     with contextlib.suppress(UsageError):
-        own = method_options.known(method, {})
-        given = method_options.with_k(method, own, {"p_k": tuple(p_k)} if p_k else {})
-        return bool(method_options.build(method, own | given))
-    return False
+        idle = settings.idle(method, options)
+        return {name: value for name, value in options.items() if name not in idle}
+    return None
 
 
 def _given(evidence: Evidence, dataset: str, method: str) -> dict[str, Any]:
@@ -61,27 +59,34 @@ def _given(evidence: Evidence, dataset: str, method: str) -> dict[str, Any]:
     here = runs[runs["dataset"] == dataset]
     for at in [*here.index, *runs.index][:1]:
         record = evidence.records[at]
-        named = {name for name, origin in record.origin.items() if origin.startswith(_GIVEN)}
-        return {name: record.config[name] for name in record.config if name in named - _SAID_OTHERWISE}
+        named = {name for name, origin in record.origin.items() if origin.startswith(_GIVEN)} - _SAID_OTHERWISE
+        flat = {**record.config, **record.config.get("loss_options", {})}  # those of a loss that judges
+        return {name: flat[name] for name in flat if name in named}
     return {}
 
 
 def _flags(options: Mapping[str, Any]) -> Iterator[str]:
-    """The options as `topkbench train` takes them: those of the protocol by name, a method's own by --set."""
-    from topkbench.training_options import Protocol  # noqa: PLC0415 - as above
+    """The options as `topkbench train` takes them: by flags of their own, or by --set."""
+    from topkbench.training_options import FLAGS_OF_METHODS, OPTIONS, flag  # noqa: PLC0415 - as above
 
-    of_protocol = {field.name for field in fields(Protocol)}
     for name, value in options.items():
-        flag = f"--{name.replace('_', '-')}"
-        if name not in of_protocol:
-            yield f"--set {name}={value if isinstance(value, str) else json.dumps(value)}"
+        if name not in (*OPTIONS, *FLAGS_OF_METHODS):
+            yield from ("--set", f"{name}={_word(value)}")
+        elif isinstance(value, list | tuple):
+            yield from [flag(name), *map(_word, value)] if value else []
         elif value is True:
-            yield flag
-        elif isinstance(value, list | tuple) and value:
-            yield " ".join([flag, *map(show, value)])
-        elif value not in (None, False, [], ()):
-            yield f"{flag} {show(value)}"
+            yield flag(name)
+        elif value is not False and not (value is None and name in OPTIONS):  # which of a run's are what it does anyway
+            yield from (flag(name), _word(value))
 
 
-def _brief(weight: float) -> str:
-    return f"{weight:.4g}".replace("0.", ".", 1) if weight < 1 else show(weight)
+def _word(value: Any) -> str:
+    """A value as `topkbench train` reads it, at full precision.
+
+    >>> _word(0.2), _word(2.0), _word(1 / 3), _word(None), _word((1, 2))
+    ('.2', '2', '.3333333333333333', 'none', '[1, 2]')
+    """
+    if isinstance(value, float):
+        text = repr(value).removesuffix(".0")
+        return text.removeprefix("0") if text.startswith("0.") else text
+    return "none" if value is None else value if isinstance(value, str) else json.dumps(value)

@@ -1,11 +1,14 @@
 """Method × data set: top-1 and top-5 (as tables 1, 2 and 5 of Petersen et al. 2022), beside what papers published."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import ChainMap
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from itertools import chain
 from typing import Any, NamedTuple
 
 import pandas as pd
 
+from topkbench.report import folding
 from topkbench.report.cells import Cell, Column, Footnotes, Table, text, wrapped
 from topkbench.report.evidence import Evidence
 from topkbench.report.figures import PICKED, SHOWN
@@ -41,11 +44,13 @@ def build(evidence: Evidence) -> list[Table]:
     blocks = [_block(evidence, rows) for _, rows in evidence.rows.groupby("dataset", sort=False)]
     basis = Basis(chain.from_iterable(block.verdicts for block in blocks))
     notes = Footnotes()
+    measured = ChainMap(*(dict(block.by_key) for block in blocks))
     keys = list(dict.fromkeys(chain.from_iterable(block.by_key for block in blocks)))
     keys += list(dict.fromkeys(Key(name, None, of) for block in blocks for name, of in block.beside.alone))
 
     def of_all(key: Key) -> Iterable[Cell]:
-        return chain.from_iterable(_cells(evidence, block, key, basis, notes) for block in blocks)
+        lacking = partial(_lacking, evidence, key, measured.get(key), notes)
+        return chain.from_iterable(_cells(block, key, lacking, basis, notes) for block in blocks)
 
     columns = [text("method"), wrapped("P_K"), wrapped("settings")]
     columns += chain.from_iterable(_columns(block, block.dataset if len(blocks) > 1 else "") for block in blocks)
@@ -87,12 +92,12 @@ def _names(key: Key) -> list[Cell]:
     return [Cell(key.method), Cell("" if key.p_k is None else show_p_k(key.p_k)), Cell(key.settings)]
 
 
-def _cells(evidence: Evidence, block: Block, key: Key, basis: Basis, notes: Footnotes) -> list[Cell]:
-    """A row's cells of one data set."""
+def _cells(block: Block, key: Key, lacking: Callable[[Block], Cell], basis: Basis, notes: Footnotes) -> list[Cell]:
+    """A row's cells of one data set; `lacking` makes that of a figure that is not there."""
     row = block.by_key.get(key)
     found = [Cell("" if row is None else str(row["n_seeds"]))]
     for metric in METRICS:
-        found.append(_lacking(evidence, block, key, notes) if row is None else _accuracies.cell(row, metric, basis))
+        found.append(lacking(block) if row is None else _accuracies.cell(row, metric, basis))
         if metric in block.beside.metrics:
             mean = None if row is None else 100 * row[f"{metric}_mean"]
             found += _published.cells(_figure(block.beside, key, metric), mean, notes)
@@ -105,12 +110,18 @@ def _figure(beside: Beside, key: Key, metric: str) -> _published.Figure | None:
     return beside.measured.get((key.method, metric))
 
 
-def _lacking(evidence: Evidence, block: Block, key: Key, notes: Footnotes) -> Cell:
-    """What was not measured on this data set; of another backbone, nothing here can be."""
+def _lacking(evidence: Evidence, key: Key, elsewhere: "pd.Series[Any] | None", notes: Footnotes, block: Block) -> Cell:
+    """What was not measured on this data set, but may be elsewhere; of another backbone, nothing here can be."""
     figures = block.beside.alone.get((key.method, key.settings), {}).values()
     if key.p_k is None and not any(figure["same"] for figure in figures):
         return Cell("")
-    return _missing.missing(evidence, notes, block.dataset, key.method, key.p_k or ())
+    settings = {} if elsewhere is None else {name: elsewhere[name] for name in _options(key, elsewhere)}
+    return _missing.missing(evidence, notes, block.dataset, key.method, key.p_k or (), settings)
+
+
+def _options(key: Key, row: "pd.Series[Any]") -> list[str]:
+    """What tells a configuration from others, but for the data and what it has not."""
+    return [name for name in folding.told(key.settings) if name != "checksum" and row[name] == row[name]]
 
 
 def _identified(blocks: Sequence[Block]) -> list[str]:

@@ -19,8 +19,7 @@ def _show(level: _grid.Level) -> str:
 
 
 def _settings(level: _grid.Level) -> Mapping[str, Any]:
-    named = zip(_AXIS.options, level, strict=True)
-    return {name: value for name, value in named if value is not None}
+    return dict(zip(_AXIS.options, level, strict=True))
 
 
 _AXIS = _grid.Axis("subset", "training rows", ("train_per_class", "train_fraction"), _show, _settings)
