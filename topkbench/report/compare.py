@@ -14,13 +14,9 @@ from topkbench.report.figures import DECIMALS, PICKED, p_value
 from topkbench.report.frames import KS
 from topkbench.report.statistics import LEAST_SEEDS, LEVEL, Claim, compare
 from topkbench.report.values import named
+from topkbench.report.verdicts import ABOUT
 
 Row: TypeAlias = "pd.Series[Any]"
-_CLAIMS = {
-    "methods": "these methods (seeds and images vary; crossed random effects)",
-    "methods_here": "these methods on these images (seeds vary; paired t)",
-    "heads": "these trained heads (images vary)",
-}
 _HEADERS = ("A", "B", "B − A", "interval", "only A", "only B", "p")
 
 
@@ -77,8 +73,9 @@ def _table(evidence: Evidence, a: Row, b: Row) -> Table:
         rows=[_cells(line) for line in figures],
         caption=(
             f"Test accuracy in percent; {PICKED[evidence.select]}. Differences in points, with {LEVEL:.0%} intervals; "
-            f"only A, only B: test rows that one of two heads alone gets right; p: two-sided, of each line alone; of"
-            f" two heads McNemar's exact test. A claim about methods takes {LEAST_SEEDS} seeds that both have."
+            "only A, only B: test rows that one of two heads alone gets right. p: two-sided, of each line alone, by "
+            "crossed random effects, a paired t, and McNemar's exact test, for several heads generalised. A claim "
+            f"about methods takes {LEAST_SEEDS} seeds that both have."
         ),
         figures=pd.DataFrame(figures).assign(dataset=a["dataset"], configuration_a=named(a), configuration_b=named(b)),
     )
@@ -89,7 +86,7 @@ def _lines(evidence: Evidence, a: Row, b: Row, k: int) -> Iterable[dict[str, Any
     right_a, right_b = (hits.of_configuration(evidence, row["configuration"], k) for row in (a, b))
     found = compare(right_a, right_b)
     accuracies = [(right_a[one].mean(), right_b[other].mean()) for one, other in found.seeds]
-    for name, about in _CLAIMS.items():
+    for name, about in ABOUT.items():
         if (claim := getattr(found, name)) is not None:
             yield {**_line(k, about, *np.mean(accuracies, axis=0)), **_claimed(claim), "n_seeds": len(accuracies)}
     heads = zip(found.seeds, accuracies, found.only_a, found.only_b, found.mcnemar_p, strict=True)

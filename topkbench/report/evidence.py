@@ -1,8 +1,8 @@
 """What a report is made from: the runs of a results folder that are asked for, and the configurations they fold to."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import lru_cache
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,8 @@ class Evidence:
         folder: of the results.
         select: the rule that picks the evaluation which counts.
         runs: one row a run, whether or not it is done (`frames.frame`), and the number of its configuration; likewise.
-        rows: one row a configuration (`folding.rows`), in the order that tables show them.
+        configurations: one row a configuration (`folding.rows`), in the order that tables show them.
+        rows: those of them that --group-by leaves; all where it is not given.
         records: by the index of `runs`.
         published: figures of papers (`published.load`).
         grouped: the options of which each value has but its best configuration in `rows`; empty where all are there.
@@ -35,17 +36,25 @@ class Evidence:
     folder: Path
     select: Rule
     runs: pd.DataFrame
+    configurations: pd.DataFrame
     rows: pd.DataFrame
     records: Mapping[int, Record]
     published: pd.DataFrame
     grouped: Sequence[str]
     notes: Sequence[str]
-    _load: Callable[[Path, str], AnyArray] = field(default_factory=lambda: lru_cache(_KEPT)(_ranks), repr=False)
 
     def members(self, configuration: int) -> pd.DataFrame:
         """The runs of a configuration, one a seed, in the order of seeds."""
-        of_it = self.runs[self.runs["configuration"] == configuration]
-        return of_it.drop_duplicates("seed").sort_values("seed")
+        return self._members[configuration]
+
+    @cached_property
+    def _members(self) -> Mapping[Any, pd.DataFrame]:
+        single = self.runs.drop_duplicates(["configuration", "seed"]).sort_values("seed")
+        return dict(iter(single.groupby("configuration")))
+
+    @cached_property
+    def _load(self) -> Callable[[Path, str], AnyArray]:
+        return lru_cache(_KEPT)(lambda home, name: runs.load_ranks(home, [name])[name])
 
     def ranks(self, run: "pd.Series[Any]", name: str) -> AnyArray:
         """An array of ranks.npz of a run, which is read once though every k and every table asks for it.
@@ -95,25 +104,21 @@ def gather(
     ]
     if not (of_runs["status"] == "done").any():
         raise UsageError(_nothing(folder, said, asked=len(of_runs) < len(whole)))
-    rows = folding.rows(of_runs)
-    named = [filters.column(rows, name, "--group-by") for name in group_by]
-    if named:
-        rows = folding.best_on_validation(rows, named)
-    filters.check_order(sort, rows, of_runs)
+    configurations = folding.rows(of_runs)
+    filters.check_order(sort, configurations, of_runs)
+    configurations = filters.ordered(configurations, sort)
+    named = [filters.column(configurations, name, "--group-by") for name in group_by]
     return Evidence(
         folder=folder,
         select=select,
         runs=filters.ordered(of_runs, sort),
-        rows=filters.ordered(rows, sort),
+        configurations=configurations,
+        rows=folding.best_on_validation(configurations, named) if named else configurations,
         records=dict(enumerate(records)),
         published=published.load(published_files),
         grouped=named,
         notes=said,
     )
-
-
-def _ranks(folder: Path, name: str) -> AnyArray:
-    return runs.load_ranks(folder, [name])[name]
 
 
 def _nothing(folder: Path, said: Sequence[str], *, asked: bool) -> str:

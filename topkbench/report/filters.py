@@ -34,7 +34,7 @@ def where(frame: pd.DataFrame, conditions: Iterable[str]) -> pd.DataFrame:
     for name, values in _parsed(conditions):
         meets = [_meets(value) for value in values]
         named = frame[column(frame, name, "--where")]
-        frame = frame[[any(test(each) for test in meets) for each in named]]
+        frame = frame[named.map(lambda each, meets=meets: any(test(each) for test in meets)).astype(bool)]
     return frame
 
 

@@ -7,9 +7,8 @@ holds the rows, are compared by a paired t over seeds, for these images.
 Legend: M configurations.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
 from typing import Any, Literal
 
 import numpy as np
@@ -25,14 +24,15 @@ ALPHA = 0.05
 MARK = "†"
 """Beside what was compared by another claim than most."""
 
-Claim = Literal["methods", "heads", "seeds", ""]
+Claim = Literal["methods", "methods_here", "heads", ""]
 AnyArray = npt.NDArray[Any]
 
-_MEANT: Mapping[Claim, str] = {
-    "methods": "about these methods (seeds and images vary)",
-    "heads": f"about these trained heads (images alone vary, as fewer than {LEAST_SEEDS} seeds are common)",
-    "seeds": "about these methods on these images (a paired t over seeds)",
+ABOUT: Mapping[Claim, str] = {
+    "methods": "these methods (seeds and images vary)",
+    "methods_here": "these methods on these images (seeds alone vary)",
+    "heads": "these trained heads (images alone vary)",
 }
+"""What each claim is about, the widest first."""
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,8 @@ class Verdict:
 
     Attributes:
         bold: [M], whether each is the best or not distinguishable from it.
-        claims: [M], what the comparison of each with the best is about; nothing for the best itself, and where none
-            could be made.
+        claims: [M], which claim the comparison of each with the best makes; none for the best itself, and where it
+            could not be made.
         p: [M], of that comparison, by Holm over all pairs; NaN likewise.
         pairs: how many were compared.
         untested: how many with a mean could not be compared with the best.
@@ -80,16 +80,21 @@ def of_accuracies(evidence: Evidence, rows: pd.DataFrame, k: int, means: AnyArra
 def of_costs(evidence: Evidence, rows: pd.DataFrame, cost: str) -> Verdict:
     """Compare configurations of one data set and hierarchy in a cost, by its values over seeds."""
     means = -rows[f"{cost}_mean"].to_numpy()  # the least is the best
-    by_seed = [evidence.members(number).set_index("seed")[cost].dropna() for number in rows["configuration"]]
+    values_SM = _by_seed(evidence, cost).reindex(columns=rows["configuration"]).to_numpy(float)
+    a, b = np.triu_indices(len(rows), 1)
+    differences = values_SM[:, b] - values_SM[:, a]
+    enough = (~np.isnan(differences)).sum(0) >= LEAST_SEEDS
     p = np.full((len(rows), len(rows)), np.nan)
-    for a, b in combinations(np.flatnonzero(~np.isnan(means)), 2):
-        both = by_seed[a].index.intersection(by_seed[b].index)
-        if len(both) >= LEAST_SEEDS:
-            p[a, b] = paired_t((by_seed[b][both] - by_seed[a][both]).to_numpy(float)).p
+    p[a[enough], b[enough]] = paired_t(differences[:, enough]).p
     adjusted = holm(p)
     adjusted = np.where(np.isnan(adjusted), adjusted.T, adjusted)
-    claims = np.where(np.isnan(adjusted), "", "seeds")
-    return _verdict(means, range(len(rows)), adjusted, claims)
+    return _verdict(means, range(len(rows)), adjusted, np.where(np.isnan(adjusted), "", "methods_here"))
+
+
+def _by_seed(evidence: Evidence, cost: str) -> pd.DataFrame:
+    """A cost of every run that is done, a row a seed, a column a configuration."""
+    done = evidence.runs[evidence.runs["configuration"] >= 0].drop_duplicates(["configuration", "seed"])
+    return done.pivot(index="seed", columns="configuration", values=cost)
 
 
 class Basis:
@@ -101,7 +106,7 @@ class Basis:
         self._pairs = max((verdict.pairs for verdict in tested), default=0)
         self._untested = max((verdict.untested for verdict in tested), default=0)
         made = {claim for verdict in tested for claim in verdict.claims}
-        self._claims = [claim for claim in _MEANT if claim in made]
+        self._claims = [claim for claim in ABOUT if claim in made]
 
     def mark(self, claim: Claim) -> str:
         """What stands beside a figure compared by this claim: nothing, where it is the table's first."""
@@ -112,12 +117,17 @@ class Basis:
         if not self._claims:
             return "Bold: the best; nothing was tested." if self._any else ""
         all_pairs = "1 pair" if self._pairs == 1 else f"all {self._pairs} pairs"
-        by = "; ".join([_MEANT[self._claims[0]], *(f"{MARK} {_MEANT[claim]}" for claim in self._claims[1:])])
         untested = f" {self._untested} could not be compared with the best." if self._untested else ""
         return (
             f"Bold: the best, and what is not distinguishable from it (α = {ALPHA}, Holm's correction over {all_pairs})"
-            f" by the claim {by}.{untested}"
+            f" by the claim about {about(self._claims)}.{untested}"
         )
+
+
+def about(claims: Collection[str], parted: str = f"; {MARK} about ") -> str:
+    """What some claims are about, the widest first, and why it is no more."""
+    no_more = f"images alone vary, as fewer than {LEAST_SEEDS} seeds are common"
+    return parted.join(ABOUT[claim].replace("images alone vary", no_more) for claim in ABOUT if claim in claims)
 
 
 def _hits(evidence: Evidence, number: int, k: int) -> dict[int, hits.Hits]:

@@ -87,7 +87,7 @@ def train(run: Callable[..., Record], tmp_path: Path) -> Callable[..., Path]:
         record = replace(
             record,
             run_id=runs.run_id(record.config["method"], [record.config, record.data["checksum"]]),
-            data={**record.data, "n_test": 10, "n_classes": classes},
+            data={**record.data, "n_test": len(arrays["last"]) if arrays else 10, "n_classes": classes},
             history=history,
             selected=picks if record.status == "done" else {},
             **facts,

@@ -21,9 +21,9 @@ from topkbench.report.figures import DECIMALS, PICKED, SHOWN
 from topkbench.report.plots._looks import COLOURS
 from topkbench.report.plots._parts import left_out, names, parts
 from topkbench.report.plots._sheet import COLUMN, LINE, SMALL, letters, sheet
-from topkbench.report.statistics import LEAST_SEEDS, Pairwise, pairwise
+from topkbench.report.statistics import Pairwise, pairwise
 from topkbench.report.tables._captions import chosen, sentences
-from topkbench.report.verdicts import ALPHA, MARK
+from topkbench.report.verdicts import ALPHA, MARK, about
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -36,10 +36,6 @@ _MOST = 15  # configurations: of more, p-values have no room in their cells
 _ALL = 30  # configurations: of more, columns have every fifth number
 _WIDE, _HIGH = 0.34, 0.24  # inches: a cell with its p-value
 _BESIDE, _ABOVE, _PAGE = 3.0, 0.5, 2 * COLUMN  # inches: what stands beside the cells and above, and the most of all
-_ABOUT = {
-    "methods": "these methods (seeds and images vary)",
-    "heads": f"these trained heads (images alone vary, as fewer than {LEAST_SEEDS} seeds are common)",
-}
 
 
 class Level(NamedTuple):
@@ -93,7 +89,7 @@ def draw(evidence: Evidence, data: Callable[[], Path]) -> tuple["Figure", list[s
     matrices = [matrix(evidence, title, part, metric) for title, part in compared for metric in SHOWN]
     width = min(_PAGE, _BESIDE + _WIDE * max(len(each.called) for each in matrices))
     figure, axes = sheet([*map(_height, matrices)], [width], _caption(evidence, matrices), _legend())
-    both = _made(matrices) == set(_ABOUT)
+    both = len(_made(matrices)) > 1
     for axis, each in zip(axes.flat, matrices, strict=True):
         _draw_matrix(axis, each)
         if len(each.called) <= _MOST:
@@ -195,10 +191,9 @@ def _made(matrices: Sequence[Matrix]) -> set[str]:
 
 def _caption(evidence: Evidence, matrices: Sequence[Matrix]) -> str:
     numbered = any(len(each.called) <= _MOST for each in matrices)
-    made = _made(matrices)
-    about = (f"; {MARK} " if numbered else "; ").join(words for kind, words in _ABOUT.items() if kind in made)
+    claimed = about(_made(matrices), f"; {MARK} " if numbered else "; ")
     return sentences(
-        f"Colours: by Holm's correction over all pairs of a matrix, of the claim about {about}.",
+        f"Colours: by Holm's correction over all pairs of a matrix, of the claim about {claimed}.",
         "Numbers: two-sided p-values, above the diagonal corrected, below it raw." if numbered else "",
         f"Beside names: test accuracy in percent, {PICKED[evidence.select]}.",
         chosen(evidence),

@@ -1,9 +1,10 @@
 """The papers' tables: one file a table in this folder, found by listing it.
 
-A table's module holds one function and one sentence:
+A table's module holds one function and one sentence, or two:
 
     build(evidence: Evidence) -> list[Table]    one table, or one for each data set; none where nothing fits
     CURE: str                                   what to train where nothing fits
+    UNGROUPED: str                              why --group-by means nothing to it, if it does not
 
 A name that starts with an underscore is no table but what tables share.
 """
@@ -33,12 +34,14 @@ def build(name: str, evidence: Evidence) -> list[Table]:
     """Make the tables of one kind.
 
     Raises:
-        UsageError: there is no such kind, or the runs hold nothing for it.
+        UsageError: there is no such kind, the runs hold nothing for it, or it knows no groups but was asked for them.
     """
     if name not in names():
         near = did_you_mean(name, names()) or "."
         raise UsageError(f"unknown table {name!r}{near} Tables: {', '.join(names())}")
     module = _module(name)
+    if evidence.grouped and (why := getattr(module, "UNGROUPED", "")):
+        raise UsageError(f"--group-by has no effect on --table {name}: {why}; leave it out")
     tables: list[Table] = module.build(evidence)
     if not tables:
         raise UsageError(f"nothing for --table {name} in {evidence.folder.resolve()}; {module.CURE}")

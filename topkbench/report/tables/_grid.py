@@ -19,6 +19,9 @@ from topkbench.report.tables._accuracies import METRICS
 from topkbench.report.values import show_p_k
 from topkbench.report.verdicts import Basis, Verdict
 
+UNGROUPED = "each of its cells holds the best on validation as it is"
+"""Why --group-by means nothing to a grid."""
+
 Level = tuple[Any, ...]
 """The value of a row: of one option, or of several that belong together."""
 
@@ -44,9 +47,10 @@ class Axis:
     is_one_family: bool = False
 
 
-def build(evidence: Evidence, rows: pd.DataFrame, axis: Axis) -> list[Table]:
+def build(evidence: Evidence, configurations: pd.DataFrame, axis: Axis) -> list[Table]:
     """One table for each data set."""
-    return [_table(evidence, part, axis) for _, part in rows.groupby("dataset", sort=False)]
+    parts = configurations.groupby(["dataset", "checksum"], sort=False, dropna=False)
+    return [_table(evidence, part, axis) for _, part in parts]
 
 
 def _table(evidence: Evidence, rows: pd.DataFrame, axis: Axis) -> Table:

@@ -2,7 +2,7 @@
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -19,6 +19,13 @@ ABOVE = ("published", "Δ")
 """The columns beside a metric that papers have figures of: theirs, and the measured minus it."""
 
 
+class Alone(NamedTuple):
+    """What only papers have figures of."""
+
+    method: str
+    backbone: str
+
+
 @dataclass(frozen=True)
 class Beside:
     """The published figures of one data set.
@@ -27,13 +34,13 @@ class Beside:
         known: what papers call it.
         metrics: of which there are any.
         measured: by method and metric, of the methods and the backbone that were measured.
-        alone: by published method and backbone, the others, by metric.
+        alone: the others, by metric.
     """
 
     known: Known
     metrics: frozenset[str]
     measured: Mapping[tuple[str, str], Figure]
-    alone: Mapping[tuple[str, str], Mapping[str, Figure]]
+    alone: Mapping[Alone, Mapping[str, Figure]]
 
 
 def beside(evidence: Evidence, rows: pd.DataFrame, metrics: Sequence[str]) -> Beside:
@@ -43,14 +50,14 @@ def beside(evidence: Evidence, rows: pd.DataFrame, metrics: Sequence[str]) -> Be
     figures = published.of(evidence.published, known, metrics)
     there = set(rows["method"])
     measured: dict[tuple[str, str], Figure] = {}
-    alone: dict[tuple[str, str], dict[str, Figure]] = {}
+    alone: dict[Alone, dict[str, Figure]] = {}
     # Of several the last stays: by name before by family, primary before secondary, the user's before those that ship.
     for figure in sorted(figures.to_dict("records"), key=lambda of: (of["method"] in there, of["grade"] == "primary")):
         meant = there.intersection(published.methods(figure["method"])) if figure["same"] else ()
         for method in meant:
             measured[method, figure["metric"]] = figure
         if not meant:
-            alone.setdefault((figure["method"], figure["backbone"]), {})[figure["metric"]] = figure
+            alone.setdefault(Alone(figure["method"], figure["backbone"]), {})[figure["metric"]] = figure
     return Beside(known, frozenset(figures["metric"]), measured, alone)
 
 

@@ -1,10 +1,9 @@
 """Method × data set: top-1 and top-5 (as tables 1, 2 and 5 of Petersen et al. 2022), beside what papers published."""
 
-from collections import ChainMap
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import partial
 from itertools import chain
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import pandas as pd
 
@@ -14,19 +13,16 @@ from topkbench.report.evidence import Evidence
 from topkbench.report.figures import PICKED, SHOWN
 from topkbench.report.tables import _accuracies, _captions, _missing, _published
 from topkbench.report.tables._accuracies import METRICS
-from topkbench.report.tables._published import Beside
-from topkbench.report.values import show_p_k
+from topkbench.report.tables._published import Alone, Beside
+from topkbench.report.values import show, show_p_k
 from topkbench.report.verdicts import Basis, Verdict
 
 CURE = "train with 'topkbench train --method softmax_cross_entropy'"
 
 
-class Key(NamedTuple):
-    """What one row is of; `settings` is the backbone where a paper has it and nobody has measured it."""
-
-    method: str
-    p_k: tuple[float, ...] | None
-    settings: str
+Row: TypeAlias = "pd.Series[Any]"
+Key = tuple[Hashable, ...]
+"""What one row is of: method, p_k and settings, or the groups that were asked for."""
 
 
 class Block(NamedTuple):
@@ -36,7 +32,7 @@ class Block(NamedTuple):
     rows: pd.DataFrame
     verdicts: Sequence[Verdict]
     beside: Beside
-    by_key: Mapping[Key, "pd.Series[Any]"]
+    by_key: Mapping[Key, Row]
 
 
 def build(evidence: Evidence) -> list[Table]:
@@ -44,13 +40,14 @@ def build(evidence: Evidence) -> list[Table]:
     blocks = [_block(evidence, rows) for _, rows in evidence.rows.groupby("dataset", sort=False)]
     basis = Basis(chain.from_iterable(block.verdicts for block in blocks))
     notes = Footnotes()
-    measured = ChainMap(*(dict(block.by_key) for block in blocks))
-    keys = list(dict.fromkeys(chain.from_iterable(block.by_key for block in blocks)))
-    keys += list(dict.fromkeys(Key(name, None, of) for block in blocks for name, of in block.beside.alone))
+    keys = list(dict.fromkeys(chain.from_iterable((*block.by_key, *block.beside.alone) for block in blocks)))
+    keys.sort(key=lambda key: isinstance(key, Alone))
 
-    def of_all(key: Key) -> Iterable[Cell]:
-        lacking = partial(_lacking, evidence, key, measured.get(key), notes)
-        return chain.from_iterable(_cells(block, key, lacking, basis, notes) for block in blocks)
+    def of_key(key: Key) -> list[Cell]:
+        there = [block.by_key[key] for block in blocks if key in block.by_key]
+        lacking = partial(_lacking, evidence, key, there, notes)
+        figures = (_cells(block, key, there, lacking, basis, notes) for block in blocks)
+        return [*_names(key, there), *chain.from_iterable(figures)]
 
     columns = [text("method"), wrapped("P_K"), wrapped("settings")]
     columns += chain.from_iterable(_columns(block, block.dataset if len(blocks) > 1 else "") for block in blocks)
@@ -59,7 +56,7 @@ def build(evidence: Evidence) -> list[Table]:
         name="main",
         title=blocks[0].dataset if len(blocks) == 1 else "",
         columns=columns,
-        rows=[[*_names(key), *of_all(key)] for key in keys],
+        rows=[of_key(key) for key in keys],
         caption=_captions.sentences(
             f"Test accuracy in percent, {_captions.spreads(figures)}; {PICKED[evidence.select]}.",
             _captions.chosen(evidence),
@@ -74,7 +71,7 @@ def build(evidence: Evidence) -> list[Table]:
 
 def _block(evidence: Evidence, rows: pd.DataFrame) -> Block:
     rows, found = _accuracies.compared(evidence, rows)
-    by_key = {Key(row["method"], row["p_k"], row["settings"]): row for _, row in rows.iterrows()}
+    by_key = {_key(row, evidence.grouped): row for _, row in rows.iterrows()}
     beside = _published.beside(evidence, rows, METRICS)
     return Block(rows["dataset"].iloc[0], rows, found, beside, by_key)
 
@@ -88,11 +85,27 @@ def _columns(block: Block, group: str) -> list[Column]:
     return found
 
 
-def _names(key: Key) -> list[Cell]:
-    return [Cell(key.method), Cell("" if key.p_k is None else show_p_k(key.p_k)), Cell(key.settings)]
+def _key(row: Row, grouped: Sequence[str]) -> Key:
+    """In words, as what a configuration has not, NaN, is not equal to itself."""
+    return tuple(show(row[name]) for name in grouped or ("method", "p_k", "settings"))
 
 
-def _cells(block: Block, key: Key, lacking: Callable[[Block], Cell], basis: Basis, notes: Footnotes) -> list[Cell]:
+def _names(key: Key, there: Sequence[Row]) -> list[Cell]:
+    """Method, P_K and settings; of a group whatever they are on the data sets."""
+    if isinstance(key, Alone):
+        return [Cell(key.method), Cell(""), Cell(key.backbone)]
+    several = [(row["method"], show_p_k(row["p_k"]), row["settings"]) for row in there]
+    return [Cell("; ".join(filter(None, dict.fromkeys(each)))) for each in zip(*several, strict=True)]
+
+
+def _cells(
+    block: Block,
+    key: Key,
+    there: Sequence[Row],
+    lacking: Callable[[Block], Cell],
+    basis: Basis,
+    notes: Footnotes,
+) -> list[Cell]:
     """A row's cells of one data set; `lacking` makes that of a figure that is not there."""
     row = block.by_key.get(key)
     found = [Cell("" if row is None else str(row["n_seeds"]))]
@@ -100,28 +113,29 @@ def _cells(block: Block, key: Key, lacking: Callable[[Block], Cell], basis: Basi
         found.append(lacking(block) if row is None else _accuracies.cell(row, metric, basis))
         if metric in block.beside.metrics:
             mean = None if row is None else 100 * row[f"{metric}_mean"]
-            found += _published.cells(_figure(block.beside, key, metric), mean, notes)
+            found += _published.cells(_figure(block.beside, key, there, metric), mean, notes)
     return found
 
 
-def _figure(beside: Beside, key: Key, metric: str) -> _published.Figure | None:
-    if key.p_k is None:
-        return beside.alone.get((key.method, key.settings), {}).get(metric)
-    return beside.measured.get((key.method, metric))
+def _figure(beside: Beside, key: Key, there: Sequence[Row], metric: str) -> _published.Figure | None:
+    if isinstance(key, Alone):
+        return beside.alone.get(key, {}).get(metric)
+    return beside.measured.get((there[0]["method"], metric))
 
 
-def _lacking(evidence: Evidence, key: Key, elsewhere: "pd.Series[Any] | None", notes: Footnotes, block: Block) -> Cell:
-    """What was not measured on this data set, but may be elsewhere; of another backbone, nothing here can be."""
-    figures = block.beside.alone.get((key.method, key.settings), {}).values()
-    if key.p_k is None and not any(figure["same"] for figure in figures):
-        return Cell("")
-    settings = {} if elsewhere is None else {name: elsewhere[name] for name in _options(key, elsewhere)}
-    return _missing.missing(evidence, notes, block.dataset, key.method, key.p_k or (), settings)
+def _lacking(evidence: Evidence, key: Key, there: Sequence[Row], notes: Footnotes, block: Block) -> Cell:
+    """What was not measured on this data set, but is elsewhere or in a paper; of another backbone, nothing can be."""
+    if isinstance(key, Alone):
+        of_backbone = any(figure["same"] for figure in block.beside.alone.get(key, {}).values())
+        return _missing.missing(evidence, notes, block.dataset, key.method, ()) if of_backbone else Cell("")
+    row = there[0]
+    settings = {name: row[name] for name in _options(row)}
+    return _missing.missing(evidence, notes, block.dataset, row["method"], row["p_k"], settings)
 
 
-def _options(key: Key, row: "pd.Series[Any]") -> list[str]:
+def _options(row: Row) -> list[str]:
     """What tells a configuration from others, but for the data and what it has not."""
-    return [name for name in folding.told(key.settings) if name != "checksum" and row[name] == row[name]]
+    return [name for name in folding.told(row["settings"]) if name != "checksum" and row[name] == row[name]]
 
 
 def _identified(blocks: Sequence[Block]) -> list[str]:

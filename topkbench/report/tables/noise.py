@@ -9,6 +9,7 @@ from topkbench.report.tables import _grid
 from topkbench.report.values import show
 
 CURE = "train with 'topkbench train --method smooth_topk --label-noise .2'"
+UNGROUPED = _grid.UNGROUPED
 
 
 def _show(level: _grid.Level) -> str:
@@ -26,6 +27,7 @@ _AXIS = _grid.Axis("noise", "label noise", ("label_noise", "noise", "noise_block
 
 def build(evidence: Evidence) -> list[Table]:
     """One table for each data set of which some rows' labels are noisy."""
-    rows = evidence.rows.reindex(columns=[*evidence.rows.columns, *(set(_AXIS.options) - set(evidence.rows.columns))])
+    rows = evidence.configurations
+    rows = rows.reindex(columns=[*rows.columns, *(set(_AXIS.options) - set(rows.columns))])
     noisy = rows["label_noise"].gt(0).groupby(rows["dataset"]).transform("any")
     return _grid.build(evidence, rows[noisy], _AXIS)

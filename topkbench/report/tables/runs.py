@@ -11,6 +11,7 @@ from topkbench.report.tables import _accuracies
 from topkbench.report.values import show_p_k
 
 CURE = "train with 'topkbench train --method softmax_cross_entropy'"
+UNGROUPED = "it has a line for every run"
 
 
 def build(evidence: Evidence) -> list[Table]:

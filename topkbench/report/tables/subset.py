@@ -9,6 +9,7 @@ from topkbench.report.tables import _grid
 from topkbench.report.values import show
 
 CURE = "train with 'topkbench train --method smooth_topk --train-per-class 5'"
+UNGROUPED = _grid.UNGROUPED
 
 
 def _show(level: _grid.Level) -> str:
@@ -27,6 +28,6 @@ _AXIS = _grid.Axis("subset", "training rows", ("train_per_class", "train_fractio
 
 def build(evidence: Evidence) -> list[Table]:
     """One table for each data set on which some runs were trained on a part."""
-    rows = evidence.rows
+    rows = evidence.configurations
     part = rows[list(_AXIS.options)].notna().any(axis=1).groupby(rows["dataset"]).transform("any")
     return _grid.build(evidence, rows[part], _AXIS)
