@@ -4,6 +4,8 @@ import json
 import shutil
 import subprocess
 import sys
+import time
+from dataclasses import replace
 
 import pytest
 
@@ -169,3 +171,45 @@ def test_records_are_only_read(results):
     before = contents()
     report.tables.every(gather(results))
     assert contents() == before
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory):
+    """10,000 records of 19 KB, 75 evaluations each: five seeds of 2,000 configurations."""
+    folder = tmp_path_factory.mktemp("many")
+    accuracies = {"top1": 0.123456789, "top5": 0.5, "top10": 0.6, "top20": 0.7}
+    evaluation = {"epoch": 3, "step": 210, "loss": 2.123456789, "valid": accuracies, "test": accuracies}
+    within = known.birds("bitonic", known.UNIFORM, 0)
+    record = replace(known.record("birds", "bitonic", known.UNIFORM, 0, within), history=[evaluation] * 75)
+    for at in range(10_000):
+        config = {**record.config, "seed": at % 5, "nloglr": at // 5 / 1000}
+        text = replace(record, run_id=f"bitonic-{at:012x}", config=config).to_json()
+        home = folder / "birds" / f"bitonic-{at:012x}"
+        home.mkdir(parents=True)
+        (home / runs.RECORD).write_text(text)
+    return folder
+
+
+@pytest.mark.long
+def test_ten_thousand_records_load_in_five_seconds(many):
+    """Or, on a slow machine, in no more than thrice the time of reading their JSON and throwing it away."""
+    started = time.process_time()
+    for path in many.glob("*/*/record.json"):
+        json.loads(path.read_bytes())
+    least = time.process_time() - started
+    started = time.process_time()
+    records, skipped = runs.load_all(many)
+    took = time.process_time() - started
+    assert (len(records), len(skipped)) == (10_000, 0)
+    assert took < max(5, 3 * least), f"{took:.1f} s, of which JSON takes {least:.1f} s"
+
+
+@pytest.mark.long
+def test_one_torn_record_among_ten_thousand_is_named_and_skipped(many):
+    torn = next(many.glob("*/*/record.json"))
+    whole = torn.read_bytes()
+    torn.write_bytes(whole[:1000])
+    evidence = gather(many)
+    assert len(evidence.runs) == 9_999
+    assert evidence.notes == [f"1 run left out, unreadable: {torn}: is torn; delete its folder or run it again"]
+    torn.write_bytes(whole)
