@@ -106,14 +106,13 @@ def gather(
         raise UsageError(_nothing(folder, said, asked=len(of_runs) < len(whole)))
     configurations = folding.rows(of_runs)
     filters.check_order(sort, configurations, of_runs)
-    configurations = filters.ordered(configurations, sort)
     named = [filters.column(configurations, name, "--group-by") for name in group_by]
     return Evidence(
         folder=folder,
         select=select,
         runs=filters.ordered(of_runs, sort),
-        configurations=configurations,
-        rows=folding.best_on_validation(configurations, named) if named else configurations,
+        configurations=filters.ordered(configurations, sort),
+        rows=filters.ordered(folding.best_on_validation(configurations, named) if named else configurations, sort),
         records=dict(enumerate(records)),
         published=published.load(published_files),
         grouped=named,
