@@ -11,9 +11,9 @@ from tests.report import known, plain
 from topkbench.errors import DataError, UsageError
 from topkbench.report import compare, gather
 
-METHODS = "these methods (seeds and images vary; crossed random effects)"
-HERE = "these methods on these images (seeds vary; paired t)"
-HEADS = "these trained heads (images vary)"
+METHODS = "these methods (seeds and images vary)"
+HERE = "these methods on these images (seeds alone vary)"
+HEADS = "these trained heads (images alone vary)"
 UNIFORM = ["p_k=.2 .2 .2 .2 .2"]
 
 

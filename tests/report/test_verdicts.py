@@ -94,7 +94,7 @@ def test_costs_are_compared_by_a_paired_t_over_seeds(evidence):
     found = verdicts.of_costs(evidence, rows, "average_cost")
     np.testing.assert_allclose(found.p, expected, rtol=1e-6, atol=1e-20)
     assert found.bold.tolist() == [at == best or expected[at] > 0.05 for at in range(12)]
-    assert set(found.claims) == {"seeds", ""}
+    assert set(found.claims) == {"methods_here", ""}
     assert found.pairs == 66
 
 

@@ -9,7 +9,7 @@ Legend: M configurations.
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -24,10 +24,9 @@ ALPHA = 0.05
 MARK = "†"
 """Beside what was compared by another claim than most."""
 
-Claim = Literal["methods", "methods_here", "heads", ""]
 AnyArray = npt.NDArray[Any]
 
-ABOUT: Mapping[Claim, str] = {
+ABOUT: Mapping[str, str] = {
     "methods": "these methods (seeds and images vary)",
     "methods_here": "these methods on these images (seeds alone vary)",
     "heads": "these trained heads (images alone vary)",
@@ -49,7 +48,7 @@ class Verdict:
     """
 
     bold: npt.NDArray[np.bool_]
-    claims: Sequence[Claim]
+    claims: Sequence[str]
     p: npt.NDArray[np.float64]
     pairs: int
     untested: int = 0
@@ -108,7 +107,7 @@ class Basis:
         made = {claim for verdict in tested for claim in verdict.claims}
         self._claims = [claim for claim in ABOUT if claim in made]
 
-    def mark(self, claim: Claim) -> str:
+    def mark(self, claim: str) -> str:
         """What stands beside a figure compared by this claim: nothing, where it is the table's first."""
         return MARK if claim in self._claims[1:] else ""
 
@@ -146,9 +145,9 @@ def _verdict(means: AnyArray, compared: Sequence[int], adjusted: AnyArray, claim
     at, among = list(compared), list(compared).index(best)
     found.bold[at] |= indistinguishable_from_best(means[at], adjusted, ALPHA)  # beside equals, whether or not tested
     found.p[at] = adjusted[among]
-    told: list[Claim] = [""] * len(means)
+    told = [""] * len(means)
     for here, claim in zip(at, claims[among], strict=True):
-        told[here] = claim
+        told[here] = str(claim)
     pairs = np.isfinite(adjusted[np.triu_indices(len(at), 1)]).sum()
     untested = np.isfinite(means).sum() - np.isfinite(found.p).sum() - 1
     return Verdict(found.bold, told, found.p, int(pairs), int(untested))

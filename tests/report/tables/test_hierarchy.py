@@ -14,7 +14,7 @@ def test_as_worked_by_hand(evidence):
     birds, ponds = tables.build("hierarchy", evidence)
     assert drawn.of(birds) == expected.grid(expected.HIERARCHY_BIRDS)
     assert drawn.of(ponds) == expected.grid(expected.HIERARCHY_PONDS)
-    assert birds.caption.endswith("by the claim about these methods on these images (a paired t over seeds).")
+    assert birds.caption.endswith("by the claim about these methods on these images (seeds alone vary).")
     once = "one seed; at the evaluation with the best top-1 on validation (best_top1)."
     assert ponds.caption.endswith(f"{once} Bold: the best; nothing was tested.")
 

@@ -20,6 +20,7 @@ from topkbench.report.cells import Table
 from topkbench.report.evidence import Evidence
 from topkbench.report.page import _plots, _runs, _summary, _tables
 from topkbench.report.statistics import LEAST_SEEDS, LEVEL
+from topkbench.report.tables import runs
 from topkbench.report.verdicts import ALPHA
 
 __all__ = ["render"]
@@ -89,7 +90,7 @@ def _of_plots(drawn: _plots.Drawn) -> Iterator[Section]:
 
 
 def _of_runs(evidence: Evidence, shown: Iterable[Table]) -> Section:
-    made = [table for table in shown if table.name == _RUNS] or kinds.build(_RUNS, evidence)
+    made = [table for table in shown if table.name == _RUNS] or runs.build(evidence)
     return Section(_RUNS, _first_line(f"{kinds.__name__}.{_RUNS}"), _runs.drawn(evidence, made[0]))
 
 
