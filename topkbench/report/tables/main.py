@@ -115,13 +115,16 @@ def _lacking(evidence: Evidence, key: Key, elsewhere: "pd.Series[Any] | None", n
     figures = block.beside.alone.get((key.method, key.settings), {}).values()
     if key.p_k is None and not any(figure["same"] for figure in figures):
         return Cell("")
-    settings = {} if elsewhere is None else {name: elsewhere[name] for name in _options(key, elsewhere)}
+    settings = {} if elsewhere is None else _settings(key, elsewhere)
     return _missing.missing(evidence, notes, block.dataset, key.method, key.p_k or (), settings)
 
 
-def _options(key: Key, row: "pd.Series[Any]") -> list[str]:
+def _settings(key: Key, row: "pd.Series[Any]") -> dict[str, Any]:
     """What tells a configuration from others, but for the data and what it has not."""
-    return [name for name in folding.told(key.settings) if name != "checksum" and row[name] == row[name]]
+    named = [name for name in folding.told(key.settings) if name != "checksum" and name in row]
+    options = {name: row[name] for name in named if row[name] == row[name]}  # NaN is none
+    judged = dict(options.pop("loss_options", ()))
+    return options | judged
 
 
 def _identified(blocks: Sequence[Block]) -> list[str]:
