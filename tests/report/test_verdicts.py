@@ -110,6 +110,14 @@ def test_costs_that_nobody_has_are_nobodys_best(evidence):
     assert not verdicts.of_costs(evidence, rows, "best_cost20").bold.any()
 
 
+def test_one_alone_is_no_best(evidence):
+    rows = evidence.rows[evidence.rows["dataset"] == "ponds"]
+    for some in (rows.head(1), rows.assign(average_cost_mean=[1.0, math.nan, math.nan])):
+        assert not verdicts.of_costs(evidence, some, "average_cost").bold.any()
+    alone = rows.head(1)
+    assert not verdicts.of_accuracies(evidence, alone, 1, alone["top1_mean"].to_numpy()).bold.any()
+
+
 def torn(folder, configuration, content=b"PK\x03\x04torn"):
     """Damage the ranks of a configuration's runs."""
     for record in folder.glob(f"birds/{configuration}*/record.json"):

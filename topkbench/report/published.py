@@ -25,6 +25,7 @@ GRADES = ("primary", "secondary")
 FAMILIES: Mapping[str, Sequence[str]] = {"diffsortnets": ("bitonic", "odd_even", "splitter_selection")}
 """Names under which papers publish, and the methods that they may mean."""
 
+_PERCENT = (*METRICS, "error_rate")
 _EMBEDDINGS = {
     (1000, 2048): ("ImageNet-1K", "ResNeXt-101 WSL head"),
     (1000, 5504): ("ImageNet-1K", "EfficientNet-L2 Noisy Student head"),
@@ -112,9 +113,9 @@ def _fault(row: "pd.Series[Any]") -> str | None:
     if row["metric"] not in known:
         hint = did_you_mean(row["metric"], known) or f"; give one of {', '.join(known)}"
         return f"unknown metric {row['metric']!r}{hint}"
-    value, most = pd.to_numeric(row["value"], errors="coerce"), math.inf if row["metric"] in COSTS[1:] else 100
-    if not (math.isfinite(value) and 0 <= value <= most):
-        return f"value {row['value']!r} is no {'cost, a number from 0' if most > 100 else 'percentage from 0 to 100'}"
+    value, in_percent = pd.to_numeric(row["value"], errors="coerce"), row["metric"] in _PERCENT
+    if not (math.isfinite(value) and 0 <= value <= (100 if in_percent else value)):
+        return f"value {row['value']!r} is no {'percentage from 0 to 100' if in_percent else 'cost, a number from 0'}"
     if row["grade"] not in GRADES:
         return f"grade {row['grade']!r}; give {' or '.join(GRADES)}"
     empty = [name for name in ("paper", "dataset", "method", "source") if not row[name].strip()]

@@ -140,7 +140,7 @@ def _hits(evidence: Evidence, number: int, k: int) -> dict[int, hits.Hits]:
 def _verdict(means: AnyArray, compared: Sequence[int], adjusted: AnyArray, claims: AnyArray) -> Verdict:
     """Spread what was found among those compared over all."""
     found = _untested(means)
-    if np.isnan(means).all() or (best := int(np.nanargmax(means))) not in compared:
+    if np.isfinite(means).sum() < 2 or (best := int(np.nanargmax(means))) not in compared:
         return found
     at, among = list(compared), list(compared).index(best)
     found.bold[at] |= indistinguishable_from_best(means[at], adjusted, ALPHA)  # beside equals, whether or not tested

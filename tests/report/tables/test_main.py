@@ -101,6 +101,14 @@ def test_settings_stand_where_rows_differ_in_them(run, tmp_path):
     assert [row[2].text for row in table.rows] == ["m=16", "m=50"]
 
 
+def test_settings_of_several_words_are_repeated_as_one(tmp_path):
+    for own, dataset in (("two words", "birds"), ("one", "birds"), ("one", "ponds")):
+        within = known.birds("softsort", known.UNIFORM, 0) if dataset == "birds" else known.ponds("softsort")
+        known.save(tmp_path, known.record(dataset, "softsort", known.UNIFORM, 0, within, own=own), within)
+    (note,) = built(tmp_path).footnotes.values()
+    assert note.endswith("--data data/ponds.h5 --method softsort --p-k .2 .2 .2 .2 .2 --nloglr 2 --set 'own=two words'")
+
+
 # Beside what papers published
 
 

@@ -78,6 +78,17 @@ def test_what_tells_rows_apart_is_repeated(topkbench):
     fill(topkbench, "main", expected=1)
 
 
+def test_options_of_a_loss_that_judges_tell_rows_apart(topkbench):
+    for tau in (".25", ".5"):
+        train(topkbench, "blobs", "deep_ncm", "--set", "loss=smooth_topk", "--set", f"tau={tau}", "--p-k", "0", "1")
+    train(topkbench, "families", "softmax_cross_entropy", "--p-k", "1")
+    by_tau = [[word for word in command if "tau=" in word] for command in commands("main")]
+    assert [tau for tau in by_tau if tau] == [["tau=.25"], ["tau=.5"]]
+    for command in commands("main"):
+        topkbench(*command[1:])
+    assert lacking("main") == 0
+
+
 def test_weights_at_full_precision(topkbench):
     """A third as .3333 would not sum to one, and as .333333333333 be another P_K."""
     third = repr(1 / 3)

@@ -129,13 +129,15 @@ def _lacking(evidence: Evidence, key: Key, there: Sequence[Row], notes: Footnote
         of_backbone = any(figure["same"] for figure in block.beside.alone.get(key, {}).values())
         return _missing.missing(evidence, notes, block.dataset, key.method, ()) if of_backbone else Cell("")
     row = there[0]
-    settings = {name: row[name] for name in _options(row)}
-    return _missing.missing(evidence, notes, block.dataset, row["method"], row["p_k"], settings)
+    return _missing.missing(evidence, notes, block.dataset, row["method"], row["p_k"], _settings(row))
 
 
-def _options(row: Row) -> list[str]:
+def _settings(row: Row) -> dict[str, Any]:
     """What tells a configuration from others, but for the data and what it has not."""
-    return [name for name in folding.told(row["settings"]) if name != "checksum" and row[name] == row[name]]
+    named = [name for name in folding.told(row["settings"]) if name != "checksum" and name in row]
+    options = {name: row[name] for name in named if row[name] == row[name]}  # NaN is none
+    judged = dict(options.pop("loss_options", ()))
+    return options | judged
 
 
 def _identified(blocks: Sequence[Block]) -> list[str]:
