@@ -157,11 +157,17 @@ def make_folder(results: Path, dataset: str, run_id: str) -> None:
 def write_atomically(path: Path, content: bytes) -> None:
     """Write a file so that who opens it sees the old one or the whole new one; make its folder if need be.
 
+    A link stays one, to the new file; a device or a pipe is written to.
+
     Raises:
         DataError: the file cannot be written, or the disk is full.
     """
-    with _held(path.parent):
-        _replace(path.parent, {path.name: content})
+    meant = path.resolve()
+    with _held(meant.parent):
+        if meant.exists() and not meant.is_file():
+            meant.write_bytes(content)
+        else:
+            _replace(meant.parent, {meant.name: content})
 
 
 def load(folder: Path) -> Record:

@@ -28,12 +28,11 @@ def draw(tables: Sequence[Table], console: Console) -> str:
                 console.print()
             if table.title:
                 console.print(Text(table.title, style="bold"))
-            # crop would cut figures off at the edge of a narrow terminal
-            console.print(_drawn(table, star), crop=False)
+            console.print(_whole(_drawn(table, star), console), crop=False)
             console.print()
             console.print(Text(table.caption.replace("Bold:", f"{star or 'Bold'}:"), style="dim"))
             for mark, words in table.footnotes.items():
-                console.print(Text(f"{mark}: {words}", style="dim"))
+                console.print(Text(f"{mark}: {words}", style="dim"), soft_wrap=True)  # a command is to be pasted
     return captured.get()
 
 
@@ -62,6 +61,13 @@ def _drawn(table: Table, star: str) -> Drawing:
     for row in table.rows:
         # Text, not str: rich would read [.2 .2 .6] as markup
         drawn.add_row(*(_text(cell, star) for cell in row))
+    return drawn
+
+
+def _whole(drawn: Drawing, console: Console) -> Drawing:
+    """Let a table be wider than a narrow terminal where it cannot be as narrow: rich would leave columns out."""
+    least = console.measure(drawn, options=console.options.update(width=_UNCUT)).minimum
+    drawn.width = least if least > console.width else None
     return drawn
 
 

@@ -1,6 +1,6 @@
 """`topkbench report`: tables, figures and a page of what is in the results folder."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
@@ -77,17 +77,18 @@ def report(
     from topkbench import runs
 
     _refuse_several({"--table": table, "--compare": compare, "--plot": plot})
-    source = context.get_parameter_source("data")
-    is_typed = source is not None and source.name == "COMMANDLINE"  # the environment may name data for other commands
-    if is_typed and not plot:
-        raise _useless_data("a table")
+    typed = _typed(context)
     chosen = _figure_format(out, format_, as_json) if plot else _format(format_, out, as_json)
+    if not plot:
+        _refuse(typed, {"--data": "it comes from the records alone"}, "a table")
+    if chosen != "html":  # a page has all tables' runs and figures
+        _refuse_idle(typed, table, compare, plot)
     evidence = library.gather(results, select, where or (), group_by or (), sort or (), published or ())
     if plot:
-        content, notes = _figure(plot, chosen, evidence, data, is_typed=is_typed)
+        content, notes = _figure(plot, chosen, evidence, data, is_typed="--data" in typed)
     else:
         content, notes = _written(evidence, _tables(evidence, table, compare, chosen), chosen, plain=out is not None)
-    for note in (*evidence.notes, *notes):
+    for note in (*evidence.notes, *evidence.unread(), *notes):
         typer.echo(f"note: {note}", err=True)
     if out:
         runs.write_atomically(out, content)
@@ -133,7 +134,7 @@ def _figure(
 
     drawn = plots.render(plot, format_, evidence, find)
     if is_typed and not asked:
-        raise _useless_data(f"--plot {plot}")
+        _refuse({"--data"}, {"--data": "it comes from the records alone"}, f"--plot {plot}")
     return drawn
 
 
@@ -162,5 +163,25 @@ def _refuse_several(given: dict[str, object]) -> None:
         raise UsageError(f"{' and '.join(asked)} ask for different things; give one of them")
 
 
-def _useless_data(on: str) -> UsageError:
-    return UsageError(f"--data has no effect on {on}, which comes from the records alone; leave it out")
+def _typed(context: typer.Context) -> set[str]:
+    """The flags on the command line; the environment may set others for all commands."""
+    sources = {each.opts[0]: context.get_parameter_source(each.name or "") for each in context.command.params}
+    return {flag for flag, source in sources.items() if source and source.name == "COMMANDLINE"}
+
+
+def _refuse_idle(typed: set[str], table: str | None, compare: tuple[str, str] | None, plot: str | None) -> None:
+    from topkbench.report import compare as comparing
+    from topkbench.report import tables
+
+    if plot:
+        _refuse(typed, {"--published": "figures of papers stand in tables"}, f"--plot {plot}")
+    elif compare:
+        _refuse(typed, comparing.IDLE, "--compare")
+    else:
+        _refuse(typed, tables.idle(table or "main"), f"--table {table or 'main'}")
+
+
+def _refuse(typed: set[str], idle: Mapping[str, str], what: str) -> None:
+    for flag, why in idle.items():
+        if flag in typed:
+            raise UsageError(f"{flag} has no effect on {what}: {why}; leave it out")

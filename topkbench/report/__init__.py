@@ -4,7 +4,7 @@
 `gather`, which reads them; `tables.build`, which makes tables for people; and `render`, which writes these.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -36,12 +36,12 @@ __all__ = [
 
 def table(
     name: str = "main",
-    results: Path = Path("results"),
+    results: Path | str = "results",
     select: Rule = "per_metric",
-    where: Iterable[str] = (),
-    group_by: Sequence[str] = (),
-    sort: Sequence[str] = (),
-    published: Iterable[Path] = (),
+    where: str | Sequence[str] = (),
+    group_by: str | Sequence[str] = (),
+    sort: str | Sequence[str] = (),
+    published: Path | str | Sequence[Path | str] = (),
 ) -> pd.DataFrame:
     """The figures of a table, plain numbers: accuracies are fractions, NaN is what there is none of.
 
@@ -58,5 +58,11 @@ def table(
         UsageError: a name is unknown, or there is nothing to show.
         DataError: a table of published figures is damaged.
     """
-    evidence = gather(Path(results), select, where, group_by, sort, published)
+    files = [Path(path) for path in ([published] if isinstance(published, Path | str) else published)]
+    evidence = gather(Path(results), select, _several(where), _several(group_by), _several(sort), files)
     return pd.concat([each.figures for each in tables.build(name, evidence)], ignore_index=True)
+
+
+def _several(names: str | Sequence[str]) -> Sequence[str]:
+    """A string is one of them, not its letters."""
+    return [names] if isinstance(names, str) else names

@@ -17,6 +17,9 @@ from topkbench.report.values import named
 from topkbench.report.verdicts import ABOUT
 
 Row: TypeAlias = "pd.Series[Any]"
+IDLE = {"--sort": "its lines have an order", "--published": "it shows what was measured"}
+"""Flags that mean nothing to a comparison, and why."""
+
 _HEADERS = ("A", "B", "B − A", "interval", "only A", "only B", "p")
 
 
@@ -34,6 +37,8 @@ def build(evidence: Evidence, a: str, b: str) -> list[Table]:
         DataError: the ranks of a run are missing or torn.
     """
     ones, others = (_meant(evidence, name) for name in (a, b))
+    if any(ones[each]["configuration"] == others[each]["configuration"] for each in ones.keys() & others.keys()):
+        raise UsageError(f"--compare {a} {b}: both name the same configuration; give two")
     both = [checksum for checksum in ones if checksum in others]
     if not both:
         raise UsageError(f"--compare {a} {b}: no data set has both; their test rows cannot be paired")
@@ -77,7 +82,9 @@ def _table(evidence: Evidence, a: Row, b: Row) -> Table:
             "crossed random effects, a paired t, and McNemar's exact test, for several heads generalised. A claim "
             f"about methods takes {LEAST_SEEDS} seeds that both have."
         ),
-        figures=pd.DataFrame(figures).assign(dataset=a["dataset"], configuration_a=named(a), configuration_b=named(b)),
+        figures=pd.DataFrame(figures)
+        .astype({"only_a": "Int64", "only_b": "Int64"})  # of claims about several heads there are none
+        .assign(dataset=a["dataset"], configuration_a=named(a), configuration_b=named(b)),
     )
 
 

@@ -49,12 +49,11 @@ class Evidence:
 
     @cached_property
     def _members(self) -> Mapping[Any, pd.DataFrame]:
-        single = self.runs.drop_duplicates(["configuration", "seed"]).sort_values("seed")
-        return dict(iter(single.groupby("configuration")))
+        return dict(iter(self.runs.sort_values("seed").groupby("configuration")))
 
     @cached_property
-    def _load(self) -> Callable[[Path, str], AnyArray]:
-        return lru_cache(_KEPT)(lambda home, name: runs.load_ranks(home, [name])[name])
+    def _load(self) -> Callable[[Path, str, Any], AnyArray]:
+        return lru_cache(_KEPT)(_ranks)
 
     def ranks(self, run: "pd.Series[Any]", name: str) -> AnyArray:
         """An array of ranks.npz of a run, which is read once though every k and every table asks for it.
@@ -63,11 +62,19 @@ class Evidence:
             DataError: it is missing or torn, or not of the record's test rows.
         """
         home = runs.folder(self.folder, run["dataset"], run["run_id"])
-        ranks = self._load(home, name)
-        if pd.notna(run["n_test"]) and len(ranks) != run["n_test"]:
-            rows = f"{len(ranks)} test rows, its record of {run['n_test']}"
-            raise DataError(f"{home / runs.RANKS} is of {rows}; run it again with 'topkbench train --force'")
-        return ranks
+        try:
+            return self._load(home, name, run["n_test"])
+        except DataError as error:
+            self._unread[home] = str(error)
+            raise
+
+    def unread(self) -> list[str]:
+        """Notes on the ranks that some table has asked for and that could not be read."""
+        return notes.of_ranks(list(self._unread.values()))
+
+    @cached_property
+    def _unread(self) -> dict[Path, str]:
+        return {}
 
 
 def gather(
@@ -104,6 +111,7 @@ def gather(
     ]
     if not (of_runs["status"] == "done").any():
         raise UsageError(_nothing(folder, said, asked=len(of_runs) < len(whole)))
+    of_runs = folding.one_a_seed(of_runs)
     configurations = folding.rows(of_runs)
     filters.check_order(sort, configurations, of_runs)
     named = [filters.column(configurations, name, "--group-by") for name in group_by]
@@ -120,9 +128,18 @@ def gather(
     )
 
 
+def _ranks(home: Path, name: str, n_test: Any) -> AnyArray:
+    ranks = runs.load_ranks(home, [name])[name]
+    if pd.notna(n_test) and len(ranks) != n_test:
+        rows = f"{len(ranks)} test rows, its record of {n_test}"
+        raise DataError(f"{home / runs.RANKS} is of {rows}; run it again with 'topkbench train --force'")
+    return ranks
+
+
 def _nothing(folder: Path, said: Sequence[str], *, asked: bool) -> str:
     found = "".join(f" ({note})" for note in said)
     if asked:
         return f"no finished run in {folder.resolve()} meets --where{found}; ask for less"
     cure = "start with 'topkbench train --method softmax_cross_entropy'"
-    return f"no finished run in {folder.resolve()}{'' if folder.is_dir() else ', which does not exist'}{found}; {cure}"
+    where = "" if folder.is_dir() else ", which is no folder" if folder.exists() else ", which does not exist"
+    return f"no finished run in {folder.resolve()}{where}{found}; {cure}"

@@ -3,12 +3,13 @@
 import contextlib
 import re
 from collections.abc import Callable, Iterable, Sequence
-from fnmatch import fnmatchcase
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from topkbench.errors import UsageError, did_you_mean
+from topkbench.report.frames import COSTS, METRICS
 from topkbench.report.values import show, show_p_k
 
 _SPAN = re.compile(r"(-?[\d.]+(?:e-?\d+)?)-([\d.]+(?:e-?\d+)?)")
@@ -25,17 +26,24 @@ def where(frame: pd.DataFrame, conditions: Iterable[str]) -> pd.DataFrame:
         conditions: each one or several of them, joined by commas: "method=bitonic,softsort,seed=0-4".
 
     Raises:
-        UsageError: a condition is none, or there is no such column.
+        UsageError: a condition is none, there is no such column, or it holds test results.
 
     >>> runs = pd.DataFrame({"method": ["bitonic", "softsort", "softsort"], "seed": [1, 1, 7]})
     >>> list(where(runs, ["method=soft*,bitonic,seed=0-4"]).index)
     [0, 1]
     """
     for name, values in _parsed(conditions):
+        _refuse_outcome(name)
         meets = [_meets(value) for value in values]
         named = frame[column(frame, name, "--where")]
-        frame = frame[named.map(lambda each, meets=meets: any(test(each) for test in meets)).astype(bool)]
+        frame = frame[np.array([any(test(each) for test in meets) for each in named], dtype=bool)]
     return frame
+
+
+def _refuse_outcome(name: str) -> None:
+    if name in (*METRICS, *COSTS):
+        cure = f"choose by an option, or by valid_{name}" if name in METRICS else "choose by an option"
+        raise UsageError(f"--where {name}: runs that are chosen by their test results say what one likes; {cure}")
 
 
 def column(frame: pd.DataFrame, name: str, flag: str) -> str:
@@ -102,11 +110,12 @@ def _meets(value: str) -> Callable[[Any], bool]:
     """Whether a column's value is what a user has written."""
     wanted = value.strip()
     span = _SPAN.fullmatch(wanted)
+    pattern = re.compile(".*".join(map(re.escape, wanted.split("*"))), re.DOTALL)
 
     def test(each: Any) -> bool:
         if span and isinstance(each, int | float):
             return float(span[1]) <= each <= float(span[2])
-        return any(form == wanted or fnmatchcase(form, wanted) for form in _forms(each)) or _number(wanted) == each
+        return any(map(pattern.fullmatch, _forms(each))) or _number(wanted) == each
 
     return test
 

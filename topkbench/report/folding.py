@@ -1,6 +1,7 @@
 """One row a run → one row a configuration: its seeds become a mean and a standard deviation."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import pandas as pd
 
@@ -10,20 +11,24 @@ from topkbench.report.values import show
 # Where and how a run ran decides nothing about its result, so it tells no configurations apart.
 NO_SETTING = frozenset({"device", "residency", "eval_test", "cuda_graph"})
 _GROUP = ["dataset", "method", "p_k"]
+_DIGITS = 8  # of a checksum: enough to tell two data sets of one name apart
 
 
 def numbered(frame: pd.DataFrame) -> pd.DataFrame:
-    """The runs in the order of tables, with the columns `configuration` and `settings`.
+    """The runs in the order of tables, with the columns `configuration`, `settings` and `told`.
 
     A configuration is all of a run but its seed: the data and their checksum, the method, p_k and every option. It is
     numbered from 0; runs that are not done have −1. `settings` names the options in which the runs of one method and
-    p_k differ on some data set, such as "nloglr=2 m=50": what differs between data sets alone is not told.
+    p_k differ on some data set, such as "nloglr=2 m=50": what differs between data sets alone is not told. `told` holds
+    their names.
     """
     options = _options(frame)
     done = frame[frame["status"] == "done"]
     numbers = done.groupby([*_GROUP, *options], dropna=False, sort=False).ngroup()
     number = numbers.reindex(frame.index, fill_value=-1).astype(int)
-    return _ordered(frame.assign(configuration=number, settings=_settings(frame, options)).sort_values("seed"))
+    told = _told(frame, options)
+    of_run = {"configuration": number, "settings": _settings(frame, told), "told": told}
+    return _ordered(frame.assign(**of_run).sort_values("seed"))
 
 
 def rows(runs: pd.DataFrame) -> pd.DataFrame:
@@ -36,7 +41,7 @@ def rows(runs: pd.DataFrame) -> pd.DataFrame:
         runs: as `numbered` gives them.
 
     Returns:
-        Columns configuration, dataset, method, p_k, settings, n_seeds, n_test, top1_mean, top1_std, …, top20_std,
+        Columns configuration, told, dataset, method, p_k, settings, n_seeds, n_test, top1_mean, top1_std, …, top20_std,
         valid_top1_mean, …, error_rate_mean, …, seconds_mean, …, hierarchy, select, and every option.
     """
     done = runs[runs["status"] == "done"].copy()
@@ -44,11 +49,11 @@ def rows(runs: pd.DataFrame) -> pd.DataFrame:
     measured = (*METRICS, *VALID, *COSTS, *SPENT)
     folds = {f"{name}_{fold}": (name, fold) for name in measured for fold in ("mean", "std")}
     facts = ("hierarchy", "n_test", "n_classes", "dim", "select")
-    shared = {name: (name, "first") for name in (*_GROUP, "settings", *facts, *_options(runs))}
+    shared = {name: (name, "first") for name in (*_GROUP, "settings", "told", *facts, *_options(runs))}
     folded = done.groupby("configuration", sort=False, as_index=False).agg(
         n_seeds=("seed", "nunique"), **shared, **folds
     )
-    first = ["configuration", *_GROUP, "settings", "n_seeds", *facts, *folds]
+    first = ["configuration", "told", *_GROUP, "settings", "n_seeds", *facts, *folds]
     return folded[[*first, *_options(runs)]]
 
 
@@ -62,15 +67,6 @@ def best_on_validation(rows: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
     return rows.loc[best.drop_duplicates(["dataset", "checksum", *by]).index.sort_values()].reset_index(drop=True)
 
 
-def told(settings: str) -> list[str]:
-    """The options that `settings` names.
-
-    >>> told("nloglr=2 m=50")
-    ['nloglr', 'm']
-    """
-    return [setting.partition("=")[0] for setting in settings.split()]
-
-
 def representatives(runs: pd.DataFrame) -> pd.DataFrame:
     """Of every configuration the run with the lowest seed, of those that are done, in the order of `rows`."""
     done = runs[runs["status"] == "done"].sort_values("seed", kind="stable")
@@ -81,6 +77,12 @@ def repeated(runs: pd.DataFrame) -> pd.DataFrame:
     """The runs that are done and agree with another in all, seed included: their configs miss something."""
     done = runs[runs["status"] == "done"]
     return done[done.duplicated(["configuration", "seed"], keep=False)]
+
+
+def one_a_seed(runs: pd.DataFrame) -> pd.DataFrame:
+    """The runs without those that another repeats: of runs that agree in all the one that was started last stays."""
+    done = runs[runs["status"] == "done"].sort_values("started", kind="stable")
+    return runs.drop(done.index[done.duplicated(["configuration", "seed"], keep="last")])
 
 
 def of_several_hierarchies(runs: pd.DataFrame) -> pd.DataFrame:
@@ -96,19 +98,27 @@ def _ordered(runs: pd.DataFrame) -> pd.DataFrame:
 
 def _options(frame: pd.DataFrame) -> list[str]:
     """Whatever else than data set, method, p_k and seed may decide a run's result."""
-    told = {*WHICH, *OUTCOME, *NO_SETTING, "configuration", "settings"}
+    told = {*WHICH, *OUTCOME, *NO_SETTING, "configuration", "settings", "told"}
     return [name for name in frame.columns if name not in told] + ["checksum"]
 
 
-def _settings(frame: pd.DataFrame, options: list[str]) -> list[str]:
-    """For each run, the options in which others of its method and p_k differ on some data set."""
+def _told(frame: pd.DataFrame, options: list[str]) -> "pd.Series[Any]":
+    """For each run, the names of the options in which others of its method and p_k differ on some data set."""
     shown = frame[options].map(show)
-    shown["checksum"] = shown["checksum"].str[:8]  # enough to tell two data sets of one name apart
     by_data = shown.groupby(_alike(frame, _GROUP)).transform("nunique") > 1
     differs = by_data.groupby(_alike(frame, ["method", "p_k"])).transform("any")
-    differs["checksum"] = by_data["checksum"]  # which is another one on another data set anyway
-    named = shown.apply(lambda column: f"{column.name}=" + column)
-    return [" ".join(row[told]) for row, told in zip(named.to_numpy(), differs.to_numpy(), strict=True)]
+    differs["checksum"] = shown["checksum"].groupby(frame["dataset"]).transform("nunique") > 1
+    names = [tuple(name for name, is_told in zip(options, row, strict=True) if is_told) for row in differs.to_numpy()]
+    return pd.Series(names, index=frame.index, dtype=object)
+
+
+def _settings(frame: pd.DataFrame, told: "pd.Series[Any]") -> "pd.Series[Any]":
+    """The same options with their values, in words."""
+    words = [
+        " ".join(f"{name}={show(row[name])[: _DIGITS if name == 'checksum' else None]}" for name in names)
+        for names, (_, row) in zip(told, frame.iterrows(), strict=True)
+    ]
+    return pd.Series(words, index=frame.index, dtype=object)
 
 
 def _alike(frame: pd.DataFrame, columns: list[str]) -> "pd.Series[int]":

@@ -70,7 +70,7 @@ def _row(record: Record, select: Rule) -> dict[str, Any]:
     single = record.selected.get(one_evaluation(select), {})
     costs = single.get("test_costs") or {}
     return {
-        **{option: _hashable(value) for option, value in with_effect(record.config).items()},
+        **{_column(option): _hashable(value) for option, value in with_effect(record.config).items()},
         **{metric: accuracies.get(metric) for metric in METRICS},
         **{f"valid_{metric}": valid.get(metric) for metric in METRICS},
         **{cost: costs.get(cost) for cost in COSTS},
@@ -88,6 +88,11 @@ def _row(record: Record, select: Rule) -> dict[str, Any]:
         "started": record.started,
         "run_id": record.run_id,
     }
+
+
+def _column(option: str) -> str:
+    """The column of an option; a user's own loss may call one as an outcome is called."""
+    return f"{option}_option" if option in OUTCOME else option
 
 
 def _spent(record: Record) -> dict[str, float | None]:

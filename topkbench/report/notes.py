@@ -27,7 +27,7 @@ def of_unfinished(of_runs: pd.DataFrame) -> list[str]:
 
 def of_repeated(of_runs: pd.DataFrame) -> list[str]:
     """Of runs that agree in everything with another."""
-    return _note("counted together, though of the same settings and seed", _names(repeated(of_runs)))
+    return _note("of the same settings and seed as another; of each the last counts", _names(repeated(of_runs)))
 
 
 def of_hierarchies(of_runs: pd.DataFrame) -> list[str]:
@@ -43,6 +43,11 @@ def of_hierarchies(of_runs: pd.DataFrame) -> list[str]:
 def of_other_data(of_runs: pd.DataFrame) -> list[str]:
     """Of runs on data that are not those at hand."""
     return _note("left out, of other data", _names(of_runs))
+
+
+def of_ranks(faults: Sequence[str]) -> list[str]:
+    """Of runs whose ranks cannot be read."""
+    return _note("not compared, nor counted for other k, without their ranks", faults)
 
 
 def of_configurations(rows: pd.DataFrame, what: str) -> list[str]:

@@ -89,11 +89,11 @@ def _read(file: Any, name: str) -> pd.DataFrame:
         with file.open(encoding="utf-8", newline="") as lines:
             table = pd.read_csv(lines, dtype=str, keep_default_na=False)
     except OSError as error:
-        raise UsageError(f"--published {name} cannot be read ({error.strerror})") from error
+        raise UsageError(f"--published {name} cannot be read ({error.strerror}); give a CSV file") from error
     except (ValueError, pd.errors.ParserError) as error:
-        raise DataError(f"--published {name} is no CSV: {str(error).strip()}") from error
+        raise DataError(f"--published {name} is no CSV in UTF-8: {str(error).strip()}; mend it") from error
     if not isinstance(table.index, pd.RangeIndex):  # what pandas makes of fields beyond the header's
-        raise DataError(f"--published {name} has lines of more fields than its header names")
+        raise DataError(f"--published {name} has lines of more fields than its header names; quote commas")
     return table
 
 

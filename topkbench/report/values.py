@@ -26,6 +26,8 @@ def show_p_k(p_k: tuple[float, ...]) -> str:
     >>> show_p_k((0.2, 0.2, 0.6)), show_p_k((1, 0, 0, 0, 0)), show_p_k((0.0,) * 99 + (1.0,))
     ('[.2 .2 .6]', '[1 0 0 0 0]', '[k = 100]')
     """
+    if not p_k:
+        return ""
     if len(p_k) > _LONG and p_k[-1] == 1:
         return f"[k = {len(p_k)}]"
     return "[" + " ".join(f"{p:.4g}".replace("0.", ".", 1) for p in p_k) + "]"

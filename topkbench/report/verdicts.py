@@ -23,8 +23,13 @@ from topkbench.report.statistics import LEAST_SEEDS, holm, indistinguishable_fro
 ALPHA = 0.05
 MARK = "†"
 """Beside what was compared by another claim than most."""
+UNTESTED, UNTESTED_MARK = "untested", "‡"
+"""Of what was not compared with the best: ranks are missing, or, for costs, seeds."""
 
 AnyArray = npt.NDArray[Any]
+
+_ROUNDING = 1e-12
+"""Of means that are sums of seeds in another order."""
 
 ABOUT: Mapping[str, str] = {
     "methods": "these methods (seeds and images vary)",
@@ -40,18 +45,16 @@ class Verdict:
 
     Attributes:
         bold: [M], whether each is the best or not distinguishable from it.
-        claims: [M], which claim the comparison of each with the best makes; none for the best itself, and where it
-            could not be made.
+        claims: [M], which claim the comparison of each with the best makes; "untested" where it could not be made, and
+            none for the best itself.
         p: [M], of that comparison, by Holm over all pairs; NaN likewise.
         pairs: how many were compared.
-        untested: how many with a mean could not be compared with the best.
     """
 
     bold: npt.NDArray[np.bool_]
     claims: Sequence[str]
     p: npt.NDArray[np.float64]
     pairs: int
-    untested: int = 0
 
     def columns(self, index: "pd.Index[Any]", name: str) -> pd.DataFrame:
         """What was found, as NAME_bold, NAME_claim and NAME_p, for configurations of the given index."""
@@ -92,7 +95,7 @@ def of_costs(evidence: Evidence, rows: pd.DataFrame, cost: str) -> Verdict:
 
 def _by_seed(evidence: Evidence, cost: str) -> pd.DataFrame:
     """A cost of every run that is done, a row a seed, a column a configuration."""
-    done = evidence.runs[evidence.runs["configuration"] >= 0].drop_duplicates(["configuration", "seed"])
+    done = evidence.runs[evidence.runs["configuration"] >= 0]
     return done.pivot(index="seed", columns="configuration", values=cost)
 
 
@@ -102,21 +105,23 @@ class Basis:
     def __init__(self, verdicts: Iterable[Verdict]) -> None:
         tested = [verdict for verdict in verdicts if verdict.bold.any()]
         self._any = bool(tested)
-        self._pairs = max((verdict.pairs for verdict in tested), default=0)
-        self._untested = max((verdict.untested for verdict in tested), default=0)
+        self._pairs = sorted({verdict.pairs for verdict in tested if verdict.pairs})
         made = {claim for verdict in tested for claim in verdict.claims}
         self._claims = [claim for claim in ABOUT if claim in made]
+        self._is_partial = UNTESTED in made
+        self._signs = dict.fromkeys(self._claims[1:], MARK) | {UNTESTED: UNTESTED_MARK}
 
     def mark(self, claim: str) -> str:
         """What stands beside a figure compared by this claim: nothing, where it is the table's first."""
-        return MARK if claim in self._claims[1:] else ""
+        return self._signs.get(claim, "") if self._claims else ""
 
     def caption(self) -> str:
         """What is bold, of which family, and by which claim; nothing where there was nothing to compare."""
         if not self._claims:
             return "Bold: the best; nothing was tested." if self._any else ""
-        all_pairs = "1 pair" if self._pairs == 1 else f"all {self._pairs} pairs"
-        untested = f" {self._untested} could not be compared with the best." if self._untested else ""
+        most = self._pairs[-1]
+        all_pairs = "1 pair" if most == 1 else f"{'up to' if len(self._pairs) > 1 else 'all'} {most} pairs"
+        untested = f" {UNTESTED_MARK} could not be compared with the best." if self._is_partial else ""
         return (
             f"Bold: the best, and what is not distinguishable from it (α = {ALPHA}, Holm's correction over {all_pairs})"
             f" by the claim about {about(self._claims)}.{untested}"
@@ -145,16 +150,19 @@ def _verdict(means: AnyArray, compared: Sequence[int], adjusted: AnyArray, claim
     at, among = list(compared), list(compared).index(best)
     found.bold[at] |= indistinguishable_from_best(means[at], adjusted, ALPHA)  # beside equals, whether or not tested
     found.p[at] = adjusted[among]
-    told = [""] * len(means)
+    told = list(found.claims)
     for here, claim in zip(at, claims[among], strict=True):
-        told[here] = str(claim)
+        told[here] = str(claim) or told[here]
     pairs = np.isfinite(adjusted[np.triu_indices(len(at), 1)]).sum()
-    untested = np.isfinite(means).sum() - np.isfinite(found.p).sum() - 1
-    return Verdict(found.bold, told, found.p, int(pairs), int(untested))
+    return Verdict(found.bold, told, found.p, int(pairs))
 
 
 def _untested(means: AnyArray) -> Verdict:
     """The best alone is bold, where there is anything beside it."""
     known = ~np.isnan(means)
-    bold = known & (means == np.nanmax(means)) if known.sum() > 1 else np.zeros(len(means), bool)
-    return Verdict(bold, [""] * len(means), np.full(len(means), np.nan), 0)
+    if known.sum() < 2:
+        return Verdict(np.zeros(len(means), bool), [""] * len(means), np.full(len(means), np.nan), 0)
+    claims = [UNTESTED if there else "" for there in known]
+    claims[int(np.nanargmax(means))] = ""
+    bold = known & np.isclose(means, np.nanmax(means), rtol=0, atol=_ROUNDING)
+    return Verdict(bold, claims, np.full(len(means), np.nan), 0)

@@ -6,6 +6,9 @@ from dataclasses import replace
 
 from topkbench.report.cells import Table
 
+CONTINUED = "(Continued.)"
+"""The caption of a further part, which has the first one's number."""
+
 _MOST_ROWS = 40
 _LONG = 14  # characters of a header
 _OUTSIDE_BRACKETS = re.compile(r" (?![^\[]*\])")
@@ -17,7 +20,7 @@ def pages(table: Table) -> Iterator[Table]:
         rows = table.rows[start : start + _MOST_ROWS]
         marks = {cell.mark for row in rows for cell in row}
         footnotes = {mark: text for mark, text in table.footnotes.items() if mark in marks}
-        yield replace(table, rows=rows, footnotes=footnotes, caption=table.caption if not start else "(Continued.)")
+        yield replace(table, rows=rows, footnotes=footnotes, caption=CONTINUED if start else table.caption)
 
 
 def titled(table: Table) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby
 
 from topkbench.report.cells import Cell, Column, Table
-from topkbench.report.formats._paper import pages, signed, stacked, titled
+from topkbench.report.formats._paper import CONTINUED, pages, signed, stacked, titled
 
 _ESCAPED = str.maketrans(
     {mark: f"\\{mark}" for mark in "&%$#_{}"}
@@ -28,6 +28,7 @@ def render(tables: Sequence[Table]) -> str:
 def _float(table: Table) -> str:
     lines = [
         r"\begin{table}",
+        *([r"\addtocounter{table}{-1}"] if table.caption == CONTINUED else []),
         r"\centering",
         rf"\caption{{{_escape(titled(table))}}}",
         r"\smallskip",

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby
 
 from topkbench.report.cells import Cell, Column, Table
-from topkbench.report.formats._paper import pages, signed, stacked, titled
+from topkbench.report.formats._paper import CONTINUED, pages, signed, stacked, titled
 
 _FITTED = """\
 #let fitted(drawn) = layout(room => {
@@ -25,6 +25,7 @@ def render(tables: Sequence[Table]) -> str:
 
 def _figure(table: Table) -> str:
     lines = [
+        *(["#counter(figure.where(kind: table)).update(n => n - 1)"] if table.caption == CONTINUED else []),
         "#figure(",
         "  kind: table,",
         f"  caption: figure.caption(position: top, {_string(titled(table))}),",

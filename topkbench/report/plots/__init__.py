@@ -12,6 +12,7 @@ A name that starts with an underscore is no plot but what plots share.
 
 import pkgutil
 import re
+import warnings
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from io import BytesIO
@@ -83,9 +84,15 @@ def render(name: str, format_: str, evidence: Evidence, data: Callable[[], Path]
     with mpl.rc_context(_STYLE):
         figure, notes = import_module(f"{__name__}.{name}").draw(evidence, data)
         file = BytesIO()
-        figure.savefig(file, format=format_, dpi=_DPI, metadata=_UNDATED[format_])
+        with warnings.catch_warnings(record=True) as heard:
+            figure.savefig(file, format=format_, dpi=_DPI, metadata=_UNDATED[format_])
     content = file.getvalue()
-    return Rendered(_brief(content) if format_ == "svg" else content, notes)
+    lacking = ["the figure's font lacks some characters of the names"] if any(map(_is_of_glyphs, heard)) else []
+    return Rendered(_brief(content) if format_ == "svg" else content, [*notes, *lacking])
+
+
+def _is_of_glyphs(warning: warnings.WarningMessage) -> bool:
+    return str(warning.message).startswith("Glyph")
 
 
 def _brief(svg: bytes) -> bytes:

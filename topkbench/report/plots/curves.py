@@ -12,10 +12,11 @@ import pandas as pd
 
 from topkbench.report.evidence import Evidence
 from topkbench.report.figures import PICKED, SHOWN
+from topkbench.report.parts import parts
 from topkbench.report.plots import _looks
 from topkbench.report.plots._estimates import Estimates, scatter
 from topkbench.report.plots._looks import Look
-from topkbench.report.plots._parts import averaged, left_out, names, parts
+from topkbench.report.plots._parts import averaged, left_out, names
 from topkbench.report.plots._sheet import BAND, COLUMN, FEW, log_scaled, sheet
 from topkbench.report.tables._captions import chosen, sentences
 from topkbench.runs import Record, Rule
@@ -99,7 +100,8 @@ def _draw_line(axis: "Axes", found: pd.DataFrame, look: Look, *, with_band: bool
 
 def accuracy(record: Record, metric: str) -> Series:
     """An accuracy on validation by step, in percent."""
-    return pd.Series({each["step"]: 100 * each["valid"][metric] for each in record.history}, dtype=float)
+    values = {each["step"]: each["valid"].get(metric) for each in record.history}
+    return 100 * pd.Series(values, dtype=float)
 
 
 def loss(record: Record) -> Series:

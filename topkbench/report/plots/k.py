@@ -9,17 +9,19 @@ from pathlib import Path
 from textwrap import fill
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from topkbench.report import hits
 from topkbench.report.evidence import Evidence
 from topkbench.report.figures import PICKED
 from topkbench.report.frames import KS
+from topkbench.report.parts import parts
 from topkbench.report.plots import _looks
 from topkbench.report.plots._looks import GREY, Look
-from topkbench.report.plots._parts import averaged, left_out, names, parts
+from topkbench.report.plots._parts import averaged, left_out, names
 from topkbench.report.plots._sheet import BAND, COLUMN, FEW, SMALL, letters, sheet
-from topkbench.report.statistics import LEVEL, compare
+from topkbench.report.statistics import LEVEL, heads
 from topkbench.report.tables._captions import chosen, sentences
 from topkbench.report.tables.k import with_every_k
 from topkbench.report.values import named
@@ -101,17 +103,17 @@ def difference(reference: Mapping[int, hits.Hits], other: Mapping[int, hits.Hits
     The band is the mean ± the sample standard deviation over the seeds that both have; where there is no more than
     one, it is the 95 % interval of the claim about these heads, over images.
 
-    >>> import numpy as np
     >>> none, one, both = (np.array(right, bool) for right in ([0, 0], [0, 1], [1, 1]))
     >>> difference({0: none, 1: none}, {0: one, 1: both, 2: none})  # 50 and 100; their deviation is 50 / √2
     Difference(mean=75.0, low=39.6..., high=110.3...)
     """
-    found = compare(reference, other)
-    mean = found.differences.mean()
-    if len(found.seeds) == 1:
-        ends = found.heads.low, found.heads.high
+    differences = np.array([other[b].mean() - reference[a].mean() for a, b in heads.matched(reference, other)])
+    mean = differences.mean()
+    if len(differences) == 1:
+        claim = heads.claim(heads.tally(reference, other))
+        ends = claim.low, claim.high
     else:
-        reach = found.differences.std(ddof=1)
+        reach = differences.std(ddof=1)
         ends = mean - reach, mean + reach
     return Difference(*(float(100 * each) for each in (mean, *ends)))
 

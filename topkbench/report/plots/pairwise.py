@@ -18,8 +18,9 @@ from topkbench.errors import DataError
 from topkbench.report import hits
 from topkbench.report.evidence import Evidence
 from topkbench.report.figures import DECIMALS, PICKED, SHOWN
+from topkbench.report.parts import parts
 from topkbench.report.plots._looks import COLOURS
-from topkbench.report.plots._parts import left_out, names, parts
+from topkbench.report.plots._parts import left_out, names
 from topkbench.report.plots._sheet import COLUMN, LINE, SMALL, letters, sheet
 from topkbench.report.statistics import Pairwise, pairwise
 from topkbench.report.tables._captions import chosen, sentences
@@ -153,7 +154,13 @@ def _draw_matrix(axis: "Axes", each: Matrix) -> None:
     size = len(each.called)
     colours = ListedColormap([level.colour for level in LEVELS.values()])
     axis.pcolormesh(
-        levels(each.found), cmap=colours, vmin=min(LEVELS), vmax=max(LEVELS), edgecolors="white", linewidth=0.5
+        levels(each.found),
+        cmap=colours,
+        vmin=min(LEVELS),
+        vmax=max(LEVELS),
+        edgecolors="white",
+        linewidth=0.5,
+        rasterized=size > _ALL,  # an SVG would hold each cell for itself
     )
     axis.set_title(each.title, loc="left", fontsize="medium")
     axis.set(xlim=(0, size), ylim=(size, 0))

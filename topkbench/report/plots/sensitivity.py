@@ -15,9 +15,10 @@ import pandas as pd
 from topkbench.report.evidence import Evidence
 from topkbench.report.figures import PICKED, SHOWN
 from topkbench.report.frames import OUTCOME, WHICH
+from topkbench.report.parts import parts
 from topkbench.report.plots import _estimates, _looks
 from topkbench.report.plots._looks import Look
-from topkbench.report.plots._parts import left_out, parts
+from topkbench.report.plots._parts import left_out
 from topkbench.report.plots._sheet import COLUMN, log_scaled, sheet
 from topkbench.report.tables._captions import chosen, sentences
 from topkbench.report.values import named

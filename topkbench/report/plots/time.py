@@ -8,8 +8,9 @@ import pandas as pd
 
 from topkbench.report.evidence import Evidence
 from topkbench.report.figures import PICKED, SHOWN
+from topkbench.report.parts import parts
 from topkbench.report.plots import _estimates, _looks
-from topkbench.report.plots._parts import left_out, names, parts
+from topkbench.report.plots._parts import left_out, names
 from topkbench.report.plots._sheet import COLUMN, log_scaled, sheet
 from topkbench.report.tables._captions import chosen, sentences
 

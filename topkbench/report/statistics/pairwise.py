@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from topkbench.report.statistics import heads
-from topkbench.report.statistics.claim import LEVEL, Claim, Floats
+from topkbench.report.statistics.claim import Floats
 from topkbench.report.statistics.joint import Hits, joint
 from topkbench.report.statistics.methods import LEAST_SEEDS, crossed
 from topkbench.report.statistics.multiple import holm
@@ -23,21 +23,17 @@ class Pairwise:
     Attributes:
         kind: which claim it is: of the "methods", or of the "heads" at hand; "" on the diagonal.
         estimate: the mean difference in accuracy over the seeds that both have; 0 on the diagonal.
-        low: where its interval begins; 0 on the diagonal.
-        high: where it ends; 0 on the diagonal.
         p: of that pair's test alone; NaN on the diagonal.
         adjusted_p: by Holm over all M (M − 1)/2 pairs; NaN on the diagonal.
     """
 
     kind: npt.NDArray[np.str_]
     estimate: Floats
-    low: Floats
-    high: Floats
     p: Floats
     adjusted_p: Floats
 
 
-def pairwise(hits_MSN: Sequence[Hits], level: float = LEVEL) -> Pairwise:
+def pairwise(hits_MSN: Sequence[Hits]) -> Pairwise:
     """Compare all configurations with each other.
 
     A pair with at least five seeds in common is tested by `methods.crossed`; any other by `heads.claim`, of the seeds
@@ -48,7 +44,6 @@ def pairwise(hits_MSN: Sequence[Hits], level: float = LEVEL) -> Pairwise:
 
     Args:
         hits_MSN: of each configuration the hits [N] of each seed.
-        level: how often each interval shall hold the truth; intervals are not adjusted for their number.
 
     Raises:
         ValueError: a configuration without heads, or heads of different numbers of images, or of too few.
@@ -56,20 +51,19 @@ def pairwise(hits_MSN: Sequence[Hits], level: float = LEVEL) -> Pairwise:
     counts, M = joint(hits_MSN), len(hits_MSN)
     a, b = np.triu_indices(M, 1)  # each pair once
     of_methods = counts.n_seeds[a, b] >= LEAST_SEEDS
-    claims = np.empty((len(Claim._fields), len(a)))
+    estimate, p = np.empty(len(a)), np.empty(len(a))
     if of_methods.any():
-        claims[:, of_methods] = crossed(counts.of(a[of_methods], b[of_methods]), level)
-    for pair in np.flatnonzero(~of_methods):
-        claims[:, pair] = heads.claim(heads.tally(hits_MSN[a[pair]], hits_MSN[b[pair]]), level)
-    found, kinds = Claim(*claims), np.where(of_methods, "methods", "heads")
-    adjusted_p = holm(found.p)
+        claim = crossed(counts.of(a[of_methods], b[of_methods]))
+        estimate[of_methods], p[of_methods] = claim.estimate, claim.p
+    for pair in np.flatnonzero(~of_methods):  # whose intervals, a bootstrap each, nobody looks at
+        tallied = heads.tally(hits_MSN[a[pair]], hits_MSN[b[pair]])
+        estimate[pair], p[pair] = heads.estimate(tallied), heads.p_value(tallied)
+    kinds, adjusted_p = np.where(of_methods, "methods", "heads"), holm(p)
     return Pairwise(
-        _square(M, kinds, kinds, ""),
-        _square(M, found.estimate, -found.estimate, 0),
-        _square(M, found.low, -found.high, 0),
-        _square(M, found.high, -found.low, 0),
-        _square(M, found.p, found.p, np.nan),
-        _square(M, adjusted_p, adjusted_p, np.nan),
+        _square(len(hits_MSN), kinds, kinds, ""),
+        _square(len(hits_MSN), estimate, -estimate, 0),
+        _square(len(hits_MSN), p, p, np.nan),
+        _square(len(hits_MSN), adjusted_p, adjusted_p, np.nan),
     )
 
 

@@ -4,13 +4,13 @@ A table's module holds one function and one sentence, or two:
 
     build(evidence: Evidence) -> list[Table]    one table, or one for each data set; none where nothing fits
     CURE: str                                   what to train where nothing fits
-    UNGROUPED: str                              why --group-by means nothing to it, if it does not
+    IDLE: Mapping[str, str]                     flags that mean nothing to it, and why; if there are any
 
 A name that starts with an underscore is no table but what tables share.
 """
 
 import pkgutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from types import ModuleType
 
@@ -18,7 +18,7 @@ from topkbench.errors import UsageError, did_you_mean
 from topkbench.report.cells import Table
 from topkbench.report.evidence import Evidence
 
-__all__ = ["build", "names"]
+__all__ = ["build", "every", "idle", "names"]
 
 
 def names() -> list[str]:
@@ -34,18 +34,23 @@ def build(name: str, evidence: Evidence) -> list[Table]:
     """Make the tables of one kind.
 
     Raises:
-        UsageError: there is no such kind, the runs hold nothing for it, or it knows no groups but was asked for them.
+        UsageError: there is no such kind, or the runs hold nothing for it.
     """
-    if name not in names():
-        near = did_you_mean(name, names()) or "."
-        raise UsageError(f"unknown table {name!r}{near} Tables: {', '.join(names())}")
     module = _module(name)
-    if evidence.grouped and (why := getattr(module, "UNGROUPED", "")):
-        raise UsageError(f"--group-by has no effect on --table {name}: {why}; leave it out")
     tables: list[Table] = module.build(evidence)
     if not tables:
         raise UsageError(f"nothing for --table {name} in {evidence.folder.resolve()}; {module.CURE}")
     return tables
+
+
+def idle(name: str) -> Mapping[str, str]:
+    """The flags that mean nothing to a kind of table, and why.
+
+    Raises:
+        UsageError: there is no such kind.
+    """
+    flags: Mapping[str, str] = getattr(_module(name), "IDLE", {})
+    return flags
 
 
 def every(evidence: Evidence) -> Sequence[Table]:
@@ -54,4 +59,7 @@ def every(evidence: Evidence) -> Sequence[Table]:
 
 
 def _module(name: str) -> ModuleType:
+    if name not in names():
+        near = did_you_mean(name, names()) or "."
+        raise UsageError(f"unknown table {name!r}{near} Tables: {', '.join(names())}")
     return import_module(f"{__name__}.{name}")

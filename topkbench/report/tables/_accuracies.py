@@ -19,18 +19,12 @@ METRICS: Sequence[str] = tuple(SHOWN)
 def compared(
     evidence: Evidence, rows: pd.DataFrame, metrics: Sequence[str] = METRICS
 ) -> tuple[pd.DataFrame, list[Verdict]]:
-    """Configurations with the intervals of their accuracies and what comes of comparing those of the same data.
+    """Configurations of the same data with the intervals of their accuracies and what comes of comparing them.
 
     Returns:
         The rows with the columns top1_low and top1_high (Wilson's 95 % interval, of as many images as the test split
         has), top1_bold, top1_claim and top1_p, and likewise of other metrics; and the verdicts that these are from.
     """
-    families = [_judged(evidence, part, metrics) for _, part in rows.groupby("checksum", dropna=False)]
-    judged = pd.concat([part for part, _ in families]).loc[rows.index]
-    return judged, [verdict for _, found in families for verdict in found]
-
-
-def _judged(evidence: Evidence, rows: pd.DataFrame, metrics: Sequence[str]) -> tuple[pd.DataFrame, list[Verdict]]:
     found = {}
     for metric in metrics:
         means, k = rows[f"{metric}_mean"].to_numpy(), int(metric.removeprefix("top"))
@@ -39,10 +33,11 @@ def _judged(evidence: Evidence, rows: pd.DataFrame, metrics: Sequence[str]) -> t
     return pd.concat([rows, intervals(rows, metrics, "_mean"), *judged], axis=1), list(found.values())
 
 
-def cell(row: "pd.Series[Any]", metric: str, basis: Basis) -> Cell:
-    """An accuracy in percent: mean ± deviation; of one seed with Wilson's interval in place of the deviation."""
+def cell(row: "pd.Series[Any]", metric: str, basis: Basis, *, with_n: bool = False) -> Cell:
+    """An accuracy in percent: mean ± deviation, and n; of one seed with Wilson's interval in place of the deviation."""
     mean, std, low, high = (100 * row[f"{metric}_{part}"] for part in ("mean", "std", "low", "high"))
     words = interval(mean, low, high) if row["n_seeds"] == 1 and not pd.isna(low) else spread(mean, std)
+    words += f" ({row['n_seeds']})" if with_n else ""
     return Cell(words, bold=bool(row[f"{metric}_bold"]), mark=basis.mark(row[f"{metric}_claim"]))
 
 

@@ -18,6 +18,11 @@ def spreads(rows: pd.DataFrame, single: str = ", in brackets Wilson's 95 % inter
     return f"{over} (of one{single})" if fewest == 1 and single else over
 
 
+def numbers(rows: pd.DataFrame) -> str:
+    """What stands in parentheses where a table has no column of seeds, and configurations have unlike many."""
+    return "In parentheses the number of seeds." if rows["n_seeds"].nunique() > 1 else ""
+
+
 def chosen(evidence: Evidence) -> str:
     """Which configurations are there, where not all are."""
     if not evidence.grouped:

@@ -14,13 +14,14 @@ from topkbench.report import folding
 from topkbench.report.cells import Cell, Column, Footnotes, Table, text
 from topkbench.report.evidence import Evidence
 from topkbench.report.figures import PICKED, SHOWN
-from topkbench.report.tables import _accuracies, _captions, _missing
+from topkbench.report.parts import parts
+from topkbench.report.tables import _accuracies, _captions, _missing, _published
 from topkbench.report.tables._accuracies import METRICS
 from topkbench.report.values import show_p_k
 from topkbench.report.verdicts import Basis, Verdict
 
-UNGROUPED = "each of its cells holds the best on validation as it is"
-"""Why --group-by means nothing to a grid."""
+IDLE = {"--group-by": "each of its cells holds the best on validation as it is", **_published.IDLE}
+"""Flags that mean nothing to a grid, and why."""
 
 Level = tuple[Any, ...]
 """The value of a row: of one option, or of several that belong together."""
@@ -49,18 +50,17 @@ class Axis:
 
 def build(evidence: Evidence, configurations: pd.DataFrame, axis: Axis) -> list[Table]:
     """One table for each data set."""
-    parts = configurations.groupby(["dataset", "checksum"], sort=False, dropna=False)
-    return [_table(evidence, part, axis) for _, part in parts]
+    return [_table(evidence, title, part, axis) for title, part in parts(configurations)]
 
 
-def _table(evidence: Evidence, rows: pd.DataFrame, axis: Axis) -> Table:
+def _table(evidence: Evidence, title: str, rows: pd.DataFrame, axis: Axis) -> Table:
     across = ["method"] if "p_k" in axis.options else ["method", "p_k"]
     best = folding.best_on_validation(rows, [*across, *axis.options])
     is_a_choice = len(best) < len(rows)
     levels = sorted(set(_keys(best, axis.options)), key=_order)
     heads = list(dict.fromkeys(_keys(best, across)))
     best, found = _judged(evidence, best, axis)
-    basis, notes = Basis(found), Footnotes()
+    basis, notes, told = Basis(found), Footnotes(), _captions.numbers(best)
     by_place = {
         (level, head): row
         for level, head, (_, row) in zip(_keys(best, axis.options), _keys(best, across), best.iterrows(), strict=True)
@@ -70,18 +70,19 @@ def _table(evidence: Evidence, rows: pd.DataFrame, axis: Axis) -> Table:
     def cells(level: Level, head: Level) -> list[Cell]:
         row = by_place.get((level, head))
         if row is not None:
-            return [_accuracies.cell(row, metric, basis) for metric in METRICS]
+            return [_accuracies.cell(row, metric, basis, with_n=bool(told)) for metric in METRICS]
         method, p_k = (*head, *level)[:2]
         lacking = _missing.missing(evidence, notes, dataset, method, p_k or (), axis.settings(level))
         return [lacking] * len(METRICS)
 
     return Table(
         name=axis.name,
-        title=dataset,
+        title=title,
         columns=[text(axis.header), *(Column(SHOWN[metric], _head(head)) for head in heads for metric in METRICS)],
         rows=[[Cell(axis.show(level)), *chain.from_iterable(cells(level, head) for head in heads)] for level in levels],
         caption=_captions.sentences(
             f"Test accuracy in percent, {_captions.spreads(best)}; {PICKED[evidence.select]}.",
+            told,
             "Of several configurations the one with the best validation top-1." if is_a_choice else "",
             "" if axis.is_one_family else "Rows are compared each for itself.",
             basis.caption(),

@@ -36,11 +36,19 @@ def missing(
         settings: options that the cell stands for, which come before those of other runs.
     """
     weights = {"p_k": tuple(p_k)} if p_k else {}
+    if _is_file(evidence, method):
+        return Cell(_NOT_THERE, mark=notes.mark(f"not trained yet; train with --method and the file of {method}"))
     options = _with_effect(method, {**weights, **_given(evidence, dataset, method), **(settings or {})})
     if options is None:
         return Cell(NOTHING)
     words = ["topkbench", "train", "--data", f"data/{dataset}.h5", "--method", method, *_flags(options)]
     return Cell(_NOT_THERE, mark=notes.mark(f"not trained yet; run: {shlex.join(words)}"))
+
+
+def _is_file(evidence: Evidence, method: str) -> bool:
+    """Whether it is a loss of the user's own, of which records have the text's checksum but not the place."""
+    runs = evidence.runs[evidence.runs["method"] == method]
+    return any("source" in evidence.records[at].config for at in runs.index[:1])
 
 
 def _with_effect(method: str, options: Mapping[str, Any]) -> dict[str, Any] | None:

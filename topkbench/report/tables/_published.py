@@ -15,6 +15,9 @@ from topkbench.report.published import Known
 Figure = Mapping[Hashable, Any]
 """A line of published.csv."""
 
+IDLE = {"--published": "figures of papers stand beside those of main and hierarchy alone"}
+"""Of all other tables."""
+
 ABOVE = ("published", "Δ")
 """The columns beside a metric that papers have figures of: theirs, and the measured minus it."""
 
@@ -24,6 +27,10 @@ class Alone(NamedTuple):
 
     method: str
     backbone: str
+
+    def names(self) -> list[Cell]:
+        """The cells of method, P_K and settings, of which papers' figures have the first."""
+        return [Cell(", ".join(filter(None, self))), Cell(""), Cell("")]
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,12 @@ import pandas as pd
 from topkbench.report.cells import Cell, Column, Table, text, wrapped
 from topkbench.report.evidence import Evidence
 from topkbench.report.figures import NOTHING, spread
-from topkbench.report.tables import _captions
+from topkbench.report.parts import parts
+from topkbench.report.tables import _captions, _published
 from topkbench.report.values import show_p_k
 
 CURE = "train with 'topkbench train --method softmax_cross_entropy'"
+IDLE = {"--select": "it shows no accuracies", **_published.IDLE}
 
 _CAPTION = (
     "Seconds: of a run, or its share of a pass in which several heads were trained (heads: how many); steps/s: steps "
@@ -20,10 +22,10 @@ _CAPTION = (
 
 def build(evidence: Evidence) -> list[Table]:
     """One table for each data set."""
-    return [_table(evidence, part) for _, part in evidence.rows.groupby("dataset", sort=False)]
+    return [_table(evidence, title, part) for title, part in parts(evidence.rows)]
 
 
-def _table(evidence: Evidence, rows: pd.DataFrame) -> Table:
+def _table(evidence: Evidence, title: str, rows: pd.DataFrame) -> Table:
     named = rows.assign(
         heads=[_several(evidence, number, "heads") for number in rows["configuration"]],
         machine=[_several(evidence, number, "machine") for number in rows["configuration"]],
@@ -31,10 +33,10 @@ def _table(evidence: Evidence, rows: pd.DataFrame) -> Table:
     words = [text("method"), wrapped("P_K"), wrapped("settings")]
     return Table(
         name="cost",
-        title=str(rows["dataset"].iloc[0]),
+        title=title,
         columns=[*words, *map(Column, ("seeds", "seconds", "steps/s", "memory", "heads")), text("machine")],
         rows=[_cells(row) for _, row in named.iterrows()],
-        caption=f"{_CAPTION} {_captions.spreads(rows, single='')}.",
+        caption=_captions.sentences(f"{_CAPTION} {_captions.spreads(rows, single='')}.", _captions.chosen(evidence)),
         figures=named,
     ).without_empty("P_K", "settings", "machine")
 

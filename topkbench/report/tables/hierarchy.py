@@ -9,8 +9,9 @@ from topkbench.report import verdicts
 from topkbench.report.cells import Cell, Column, Footnotes, Table, text, wrapped
 from topkbench.report.evidence import Evidence
 from topkbench.report.figures import COSTS, picked_once, spread
+from topkbench.report.parts import parts
 from topkbench.report.tables import _captions, _published
-from topkbench.report.tables._published import Beside
+from topkbench.report.tables._published import Alone, Beside
 from topkbench.report.values import show_p_k
 from topkbench.report.verdicts import Basis
 
@@ -24,12 +25,15 @@ _MEANING = (
 
 def build(evidence: Evidence) -> list[Table]:
     """One table for each data set and hierarchy of its classes."""
-    rows = evidence.rows
-    known = rows[rows["average_cost_mean"].notna()]
-    return [_table(evidence, part) for _, part in known.groupby(["dataset", "hierarchy"], sort=False, dropna=False)]
+    known = evidence.rows[evidence.rows["average_cost_mean"].notna()]
+    return [
+        _table(evidence, title, alike)
+        for title, part in parts(known)
+        for _, alike in part.groupby("hierarchy", sort=False, dropna=False)
+    ]
 
 
-def _table(evidence: Evidence, rows: pd.DataFrame) -> Table:
+def _table(evidence: Evidence, title: str, rows: pd.DataFrame) -> Table:
     found = [verdicts.of_costs(evidence, rows, cost) for cost in COSTS]
     judged = [verdict.columns(rows.index, cost) for cost, verdict in zip(COSTS, found, strict=True)]
     figures = pd.concat([rows, *judged], axis=1)
@@ -37,11 +41,21 @@ def _table(evidence: Evidence, rows: pd.DataFrame) -> Table:
     beside = _published.beside(evidence, rows, tuple(COSTS))
     return Table(
         name="hierarchy",
-        title=str(rows["dataset"].iloc[0]),
+        title=title,
         columns=[text("method"), wrapped("P_K"), wrapped("settings"), Column("seeds"), *_columns(beside)],
         rows=[
-            [*_names(row), *chain.from_iterable(_cells(row, cost, basis, beside, notes) for cost in COSTS)]
-            for _, row in figures.iterrows()
+            *(
+                [*_names(row), *chain.from_iterable(_cells(row, cost, basis, beside, notes) for cost in COSTS)]
+                for _, row in figures.iterrows()
+            ),
+            *(
+                [
+                    *alone.names(),
+                    Cell(""),
+                    *chain.from_iterable(_of_paper(beside, alone, cost, notes) for cost in COSTS),
+                ]
+                for alone in beside.alone
+            ),
         ],
         caption=_captions.sentences(
             f"{_MEANING}; {_captions.spreads(rows, single='')}; {picked_once(evidence.select)}.",
@@ -70,3 +84,10 @@ def _cells(row: "pd.Series[Any]", cost: str, basis: Basis, beside: Beside, notes
     if cost not in beside.metrics:
         return [measured]
     return [measured, *_published.cells(beside.measured.get((row["method"], cost)), mean, notes)]
+
+
+def _of_paper(beside: Beside, alone: Alone, cost: str, notes: Footnotes) -> list[Cell]:
+    """What papers alone have of a cost; nothing stands for what was not measured."""
+    if cost not in beside.metrics:
+        return [Cell("")]
+    return [Cell(""), *_published.cells(beside.alone[alone].get(cost), None, notes)]

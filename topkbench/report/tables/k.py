@@ -9,18 +9,20 @@ from topkbench.report.cells import Cell, Column, Table
 from topkbench.report.evidence import Evidence
 from topkbench.report.figures import PICKED
 from topkbench.report.frames import KS
-from topkbench.report.tables import _accuracies, _captions
+from topkbench.report.parts import parts
+from topkbench.report.tables import _accuracies, _captions, _published
 from topkbench.report.values import named
 from topkbench.report.verdicts import Basis
 
 CURE = "run them again with 'topkbench train --force': their ranks are missing"
+IDLE = _published.IDLE
 
 _MOST = 20
 
 
 def build(evidence: Evidence) -> list[Table]:
     """One table for each data set of which ranks are there."""
-    tables = [_table(evidence, part) for _, part in evidence.rows.groupby("dataset", sort=False)]
+    tables = [_table(evidence, title, part) for title, part in parts(evidence.rows)]
     return [table for table in tables if table is not None]
 
 
@@ -45,24 +47,29 @@ def _accuracies_of(evidence: Evidence, configuration: int, k: int) -> list[float
         return []
 
 
-def _table(evidence: Evidence, rows: pd.DataFrame) -> Table | None:
+def _table(evidence: Evidence, title: str, rows: pd.DataFrame) -> Table | None:
     counted, metrics = with_every_k(evidence, rows)
     if counted.empty:
         return None
     figures, verdicts = _accuracies.compared(evidence, counted, metrics)
-    basis = Basis(verdicts)
+    basis, told = Basis(verdicts), _captions.numbers(figures)
     between = f"a k other than {', '.join(map(str, KS))} is counted where the nearest of these below it is"
     return Table(
         name="k",
-        title=str(rows["dataset"].iloc[0]),
+        title=title,
         columns=[Column("k"), *(Column(named(row)) for _, row in figures.iterrows())],
         rows=[
-            [Cell(metric.removeprefix("top")), *(_accuracies.cell(row, metric, basis) for _, row in figures.iterrows())]
+            [
+                Cell(metric.removeprefix("top")),
+                *(_accuracies.cell(row, metric, basis, with_n=bool(told)) for _, row in figures.iterrows()),
+            ]
             for metric in metrics
         ],
         caption=_captions.sentences(
             f"Test top-k accuracy in percent, {_captions.spreads(figures)}; {PICKED[evidence.select]}; {between}.",
+            told,
             "Rows are compared each for itself.",
+            _captions.chosen(evidence),
             basis.caption(),
         ),
         figures=figures,

@@ -7,10 +7,11 @@ from typing import Any, NamedTuple, TypeAlias
 
 import pandas as pd
 
-from topkbench.report import folding
 from topkbench.report.cells import Cell, Column, Footnotes, Table, text, wrapped
 from topkbench.report.evidence import Evidence
 from topkbench.report.figures import PICKED, SHOWN
+from topkbench.report.parts import parts
+from topkbench.report.published import Known
 from topkbench.report.tables import _accuracies, _captions, _missing, _published
 from topkbench.report.tables._accuracies import METRICS
 from topkbench.report.tables._published import Alone, Beside
@@ -28,6 +29,7 @@ Key = tuple[Hashable, ...]
 class Block(NamedTuple):
     """The columns of one data set."""
 
+    title: str
     dataset: str
     rows: pd.DataFrame
     verdicts: Sequence[Verdict]
@@ -37,7 +39,7 @@ class Block(NamedTuple):
 
 def build(evidence: Evidence) -> list[Table]:
     """One table of all data sets."""
-    blocks = [_block(evidence, rows) for _, rows in evidence.rows.groupby("dataset", sort=False)]
+    blocks = [_block(evidence, title, rows) for title, rows in parts(evidence.rows)]
     basis = Basis(chain.from_iterable(block.verdicts for block in blocks))
     notes = Footnotes()
     keys = list(dict.fromkeys(chain.from_iterable((*block.by_key, *block.beside.alone) for block in blocks)))
@@ -50,11 +52,11 @@ def build(evidence: Evidence) -> list[Table]:
         return [*_names(key, there), *chain.from_iterable(figures)]
 
     columns = [text("method"), wrapped("P_K"), wrapped("settings")]
-    columns += chain.from_iterable(_columns(block, block.dataset if len(blocks) > 1 else "") for block in blocks)
+    columns += chain.from_iterable(_columns(block, block.title if len(blocks) > 1 else "") for block in blocks)
     figures = pd.concat([block.rows for block in blocks], ignore_index=True)
     table = Table(
         name="main",
-        title=blocks[0].dataset if len(blocks) == 1 else "",
+        title=blocks[0].title if len(blocks) == 1 else "",
         columns=columns,
         rows=[of_key(key) for key in keys],
         caption=_captions.sentences(
@@ -69,11 +71,11 @@ def build(evidence: Evidence) -> list[Table]:
     return [table.without_empty("P_K", "settings")]
 
 
-def _block(evidence: Evidence, rows: pd.DataFrame) -> Block:
+def _block(evidence: Evidence, title: str, rows: pd.DataFrame) -> Block:
     rows, found = _accuracies.compared(evidence, rows)
     by_key = {_key(row, evidence.grouped): row for _, row in rows.iterrows()}
     beside = _published.beside(evidence, rows, METRICS)
-    return Block(rows["dataset"].iloc[0], rows, found, beside, by_key)
+    return Block(title, rows["dataset"].iloc[0], rows, found, beside, by_key)
 
 
 def _columns(block: Block, group: str) -> list[Column]:
@@ -93,7 +95,7 @@ def _key(row: Row, grouped: Sequence[str]) -> Key:
 def _names(key: Key, there: Sequence[Row]) -> list[Cell]:
     """Method, P_K and settings; of a group whatever they are on the data sets."""
     if isinstance(key, Alone):
-        return [Cell(key.method), Cell(""), Cell(key.backbone)]
+        return key.names()
     several = [(row["method"], show_p_k(row["p_k"]), row["settings"]) for row in there]
     return [Cell("; ".join(filter(None, dict.fromkeys(each)))) for each in zip(*several, strict=True)]
 
@@ -134,7 +136,7 @@ def _lacking(evidence: Evidence, key: Key, there: Sequence[Row], notes: Footnote
 
 def _settings(row: Row) -> dict[str, Any]:
     """What tells a configuration from others, but for the data and what it has not."""
-    named = [name for name in folding.told(row["settings"]) if name != "checksum" and name in row]
+    named = [name for name in row["told"] if name != "checksum"]
     options = {name: row[name] for name in named if row[name] == row[name]}  # NaN is none
     judged = dict(options.pop("loss_options", ()))
     return options | judged
@@ -142,9 +144,10 @@ def _settings(row: Row) -> dict[str, Any]:
 
 def _identified(blocks: Sequence[Block]) -> list[str]:
     """What data sets are taken for, where published figures stand beside theirs."""
-    known = [(block.dataset, block.beside.known) for block in blocks if block.beside.metrics]
-    return [
-        f"{dataset} is taken for {known.dataset}, embedded by {known.backbone}, by its classes and dimensions."
-        for dataset, known in known
-        if known.backbone
-    ]
+    return [_taken_for(block.title, block.beside.known) for block in blocks if block.beside.metrics]
+
+
+def _taken_for(title: str, known: Known) -> str:
+    if known.backbone:
+        return f"{title} is taken for {known.dataset}, embedded by {known.backbone}, by its classes and dimensions."
+    return f"{title} is known by its name alone: what embedded it may be another backbone than the papers'."

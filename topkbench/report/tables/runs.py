@@ -7,11 +7,11 @@ import pandas as pd
 from topkbench.report.cells import Cell, Column, Table, text, wrapped
 from topkbench.report.evidence import Evidence
 from topkbench.report.figures import PICKED, SHOWN, interval, spread
-from topkbench.report.tables import _accuracies
+from topkbench.report.tables import _accuracies, _published
 from topkbench.report.values import show_p_k
 
 CURE = "train with 'topkbench train --method softmax_cross_entropy'"
-UNGROUPED = "it has a line for every run"
+IDLE = {"--group-by": "it has a line for every run", **_published.IDLE}
 
 
 def build(evidence: Evidence) -> list[Table]:

@@ -9,7 +9,7 @@ from topkbench.report.tables import _grid
 from topkbench.report.values import show
 
 CURE = "train with 'topkbench train --method smooth_topk --train-per-class 5'"
-UNGROUPED = _grid.UNGROUPED
+IDLE = _grid.IDLE
 
 
 def _show(level: _grid.Level) -> str:
