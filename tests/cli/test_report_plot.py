@@ -128,9 +128,9 @@ def test_no_run_that_is_done(call, save, tmp_path, is_there):
         ),
         (
             ("--plot", "tradeoff", "--out", "p.svg", "--data", "four.h5"),
-            "--data has no effect on --plot tradeoff, which comes from the records alone; leave it out",
+            "--data has no effect on --plot tradeoff: it comes from the records alone; leave it out",
         ),
-        (("--data", "four.h5"), "--data has no effect on a table, which comes from the records alone; leave it out"),
+        (("--data", "four.h5"), "--data has no effect on a table: it comes from the records alone; leave it out"),
     ],
 )
 def test_what_does_not_go_together_is_refused(call, save, arguments, message):

@@ -213,3 +213,30 @@ def test_one_torn_record_among_ten_thousand_is_named_and_skipped(many):
     assert len(evidence.runs) == 9_999
     assert evidence.notes == [f"1 run left out, unreadable: {torn}: is torn; delete its folder or run it again"]
     torn.write_bytes(whole)
+
+
+def test_of_runs_that_agree_in_all_the_last_counts_whatever_the_order(run, tmp_path):
+    """Two of seed 0, .5 and, a day later, .7; seed 1 has .6: mean .65 of two seeds, not of three runs."""
+    for day, top1 in ((1, 0.5), (2, 0.7)):
+        record = run(top1)
+        again = {"run_id": f"softsort-of-day-{day}", "started": f"2026-01-0{day}T00:00:00+00:00"}
+        runs.save(tmp_path, runs.Record(**{**vars(record), **again}))
+    runs.save(tmp_path, run(0.6, seed=1))
+    for sort in ((), ("top1",), ("-top1",)):
+        evidence = gather(tmp_path, sort=sort)
+        (row,) = evidence.rows.to_dict("records")
+        assert (row["n_seeds"], row["top1_mean"]) == (2, pytest.approx(0.65))
+        assert evidence.members(row["configuration"])["run_id"].tolist() == ["softsort-of-day-2", "softsort-1"]
+    assert any("of the same settings and seed as another; of each the last counts" in note for note in evidence.notes)
+
+
+def test_groups_of_unlike_data_of_one_name_both_stay(run, tmp_path):
+    for checksum, top1 in (("a" * 64, 0.6), ("b" * 64, 0.45)):
+        record = run(top1, checksum=checksum)
+        runs.save(tmp_path, runs.Record(**{**vars(record), "run_id": f"softsort-{checksum[0]}"}))
+    (table,) = report.tables.build("main", gather(tmp_path, group_by=["method"]))
+    groups = [column.group for column in table.columns if column.name == "top-1"]
+    assert groups == ["wordnet826 (aaaaaaaa)", "wordnet826 (bbbbbbbb)"]
+    (row,) = table.rows
+    shown = [cell.text for column, cell in zip(table.columns, row, strict=True) if column.name == "top-1"]
+    assert [text.split()[0] for text in shown] == ["60.00", "45.00"]

@@ -54,12 +54,28 @@ def kept(*conditions):
         (["hidden-dims=64,32"], []),  # one of two alternatives, neither of which is the list
         (["hidden_dims=64 32"], [1]),
         (["hidden_dims=none"], [0, 2, 3]),
-        (["top1=.5-.65"], [0, 3]),
         ([" method = softsort "], [1, 2]),
     ],
 )
 def test_runs_that_meet_every_condition(conditions, expected):
     assert kept(*conditions) == expected
+
+
+@pytest.mark.parametrize("name", ["top1", "average_cost"])
+def test_nobody_chooses_runs_by_their_test_results(name):
+    with pytest.raises(UsageError, match=f"--where {name}: runs that are chosen by their test results say what one"):
+        filters.where(RUNS, [f"{name}=.5-.65"])
+
+
+def test_brackets_are_no_class_of_letters():
+    runs = pd.DataFrame({"p_k": [(1.0,), (1.0, 0.0, 0.0)]})
+    assert filters.where(runs, ["p_k=[1 0 0]"]).index.tolist() == [1]
+
+
+def test_a_condition_that_nothing_meets_leaves_the_columns():
+    none = filters.where(RUNS, ["seed=99", "seed=0"])
+    assert none.columns.tolist() == RUNS.columns.tolist()
+    assert none.empty
 
 
 @pytest.mark.parametrize("condition", ["method", "", "=softsort", ",method=softsort", "softsort,method=bitonic"])

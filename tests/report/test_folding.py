@@ -127,7 +127,7 @@ def test_runs_that_repeat_a_seed_are_found(run):
 
 
 def test_columns_begin_with_what_and_how_much(run):
-    assert " ".join(list(fold(run()).columns)[:14]) == (
-        "configuration dataset method p_k settings n_seeds hierarchy n_test n_classes dim select "
+    assert " ".join(list(fold(run()).columns)[:15]) == (
+        "configuration told dataset method p_k settings n_seeds hierarchy n_test n_classes dim select "
         "top1_mean top1_std top5_mean"
     )

@@ -15,7 +15,7 @@ from topkbench.report.values import show, show_p_k
         ((1 / 3, 2 / 3), "[.3333 .6667]"),
         ((0.005, 0.995), "[.005 .995]"),
         ((0.0,) * 99 + (1.0,), "[k = 100]"),
-        ((), "[]"),
+        ((), ""),
     ],
 )
 def test_p_k_is_written_as_the_papers_do(p_k, shown):

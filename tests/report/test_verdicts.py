@@ -35,7 +35,7 @@ def test_five_seeds_are_compared_as_methods(results, select, k):
     np.testing.assert_allclose(found.p, without_none(expected), rtol=1e-9)
     assert found.bold.tolist() == [p is None or p > 0.05 for p in expected]
     assert list(found.claims) == ["" if p is None else "methods" for p in expected]
-    assert (found.pairs, found.untested) == (66, 0)
+    assert (found.pairs, "untested" in found.claims) == (66, False)
 
 
 def test_the_known_records_hold_every_kind_of_pair():
@@ -102,7 +102,7 @@ def test_costs_of_fewer_seeds_are_not_tested(evidence):
     rows = evidence.rows[evidence.rows["dataset"] == "ponds"]
     found = verdicts.of_costs(evidence, rows, "error_rate")
     assert found.bold.tolist() == [False, False, True]  # 45 of 50 right: the fewest errors
-    assert (np.isnan(found.p).all(), set(found.claims), found.pairs) == (True, {""}, 0)
+    assert (np.isnan(found.p).all(), set(found.claims), found.pairs) == (True, {"", "untested"}, 0)
 
 
 def test_costs_that_nobody_has_are_nobodys_best(evidence):
@@ -140,12 +140,15 @@ def test_without_ranks_there_is_no_test_but_all_else(results, tmp_path, content)
     found = judged(gather(folder, where=where), "birds", 1)
     assert found.bold.tolist() == [False, False, False, True]
     assert np.isnan(found.p[2])
-    assert (found.claims[2], found.pairs, found.untested) == ("", 3, 1)
-    assert Basis([found]).caption().endswith("(seeds and images vary). 1 could not be compared with the best.")
+    assert (found.claims[2], found.pairs) == ("untested", 3)
+    assert Basis([found]).caption().endswith("(seeds and images vary). ‡ could not be compared with the best.")
+    assert [Basis([found]).mark(claim) for claim in found.claims] == ["", "", "‡", ""]
     torn(folder, "splitter", content)  # the best: nothing can be compared with it
     found = judged(gather(folder, where=where), "birds", 1)
     assert found.bold.tolist() == [False, False, False, True]
     assert np.isnan(found.p).all()
+    assert list(found.claims) == ["untested", "untested", "untested", ""]
+    assert Basis([found]).caption() == "Bold: the best; nothing was tested."
 
 
 def test_other_data_of_the_same_name_are_not_compared(tmp_path):
@@ -164,8 +167,8 @@ def test_other_data_of_the_same_name_are_not_compared(tmp_path):
 # What a caption says of it
 
 
-def verdict(claims, bold=(True, True), pairs=1, untested=0):
-    return Verdict(np.array(bold), claims, np.array([math.nan, 1.0]), pairs, untested)
+def verdict(claims, bold=(True, True), pairs=1):
+    return Verdict(np.array(bold), claims, np.array([math.nan, 1.0]), pairs)
 
 
 def test_a_caption_names_the_claim_the_level_and_the_family():
@@ -173,7 +176,8 @@ def test_a_caption_names_the_claim_the_level_and_the_family():
         "Bold: the best, and what is not distinguishable from it (α = 0.05, Holm's correction over 1 pair)"
         " by the claim about these methods (seeds and images vary)."
     )
-    assert "over all 66 pairs" in Basis([verdict(["", "heads"]), verdict(["", "heads"], pairs=66)]).caption()
+    assert "over all 66 pairs" in Basis([verdict(["", "heads"], pairs=66)] * 2).caption()
+    assert "over up to 66 pairs" in Basis([verdict(["", "heads"]), verdict(["", "heads"], pairs=66)]).caption()
 
 
 def test_of_two_claims_the_narrower_one_is_marked():

@@ -10,7 +10,8 @@ from rich.text import Text
 from topkbench.report import Cell, Table
 
 _UNCUT = 10_000  # characters: a file or a pipe has no edge at which to wrap
-_BREAKABLE = 8  # characters that are left of a text that may be broken
+_BETWEEN = 2  # characters from column to column
+_BREAKABLE = 6  # characters that are left of a text that may be broken
 
 
 def console(*, plain: bool = False) -> Console:
@@ -66,7 +67,7 @@ def _drawn(table: Table, star: str) -> Drawing:
 
 def _whole(drawn: Drawing, console: Console) -> Drawing:
     """Let a table be wider than a narrow terminal where it cannot be as narrow: rich would leave columns out."""
-    least = console.measure(drawn, options=console.options.update(width=_UNCUT)).minimum
+    least = sum((column.min_width or 0) + _BETWEEN for column in drawn.columns) - 1
     drawn.width = least if least > console.width else None
     return drawn
 
