@@ -404,3 +404,45 @@ def test_records_are_only_read(call, results):
         call("--table", name)
     assert {path: path.read_bytes() for path in results.rglob("*") if path.is_file()} == before
     assert runs.load_all(results)[1]  # the spoilt ones are still there
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--table", "pk", "--group-by", "method"), "--group-by has no effect on --table pk: each of its cells holds"),
+        (("--table", "runs", "--group-by", "method"), "--group-by has no effect on --table runs: it has a line for"),
+        (("--table", "cost", "--select", "last"), "--select has no effect on --table cost: it shows no accuracies"),
+        (("--table", "k", "--published", "x.csv"), "--published has no effect on --table k: figures of papers stand"),
+        (("--compare", "a", "b", "--sort", "top1"), "--sort has no effect on --compare: its lines have an order"),
+        (
+            ("--plot", "k", "--out", "k.svg", "--published", "x.csv"),
+            "--published has no effect on --plot k: figures of",
+        ),
+    ],
+)
+def test_what_would_be_ignored_is_refused(call, arguments, message):
+    code, out, err = call(*arguments)
+    assert (code, out) == (2, "")
+    assert err.startswith(f"error: {message}")
+    assert err.endswith("; leave it out\n")
+    assert not Path("k.svg").exists()
+
+
+def test_a_configuration_is_not_compared_with_itself(call):
+    code, _, err = call("--where", "p_k=.5 0 0 0 .5", "--compare", "softsort", "softsort")
+    assert (code, err) == (2, "error: --compare softsort softsort: both name the same configuration; give two\n")
+
+
+@pytest.mark.parametrize("width", [40, 80])
+def test_no_column_is_left_out_of_a_narrow_terminal(results, width):
+    made = library.tables.build("runs", library.gather(results, where=["method=bitonic", "seed=0"]))
+    drawn = _tables.draw(made, Console(width=width, force_terminal=False))
+    assert all(column.name in drawn for column in made[0].columns)
+
+
+def test_a_footnotes_command_is_one_line_however_narrow_the_terminal(results):
+    made = library.tables.build("main", library.gather(results))
+    lines = _tables.draw(made, Console(width=60, force_terminal=False)).splitlines()
+    commands = [line for line in lines if "run: topkbench train" in line]
+    assert len(commands) == len(made[0].footnotes)
+    assert all("--nloglr 2" in line for line in commands)

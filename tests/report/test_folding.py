@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from topkbench import report
-from topkbench.report import folding
+from topkbench import report, runs
+from topkbench.report import folding, gather, tables
 from topkbench.report.folding import repeated
 
 
@@ -131,3 +131,20 @@ def test_columns_begin_with_what_and_how_much(run):
         "configuration told dataset method p_k settings n_seeds hierarchy n_test n_classes dim select "
         "top1_mean top1_std top5_mean"
     )
+
+
+def test_what_tells_runs_apart_is_never_read_back_from_words(run, tmp_path):
+    for tag in ("a k=1", "b"):
+        record = run(method="mine", tag=tag)
+        runs.save(tmp_path, runs.Record(**{**vars(record), "run_id": f"mine-{tag[0]}"}))
+    runs.save(tmp_path, run(dataset="other"))
+    evidence = gather(tmp_path)
+    assert evidence.rows["told"].tolist() == [(), ("tag",), ("tag",)]
+    assert evidence.rows["settings"].tolist() == ["", "tag=a k=1", "tag=b"]
+    assert tables.build("main", evidence)
+
+
+def test_an_option_called_like_an_outcome_tells_runs_apart(run):
+    rows = fold(run(0.5, heads=1), run(0.7, heads=2))
+    assert rows["settings"].tolist() == ["heads_option=1", "heads_option=2"]
+    assert rows["n_seeds"].tolist() == [1, 1]

@@ -86,3 +86,23 @@ def test_older_records_that_name_no_hierarchy_have_one_table(tmp_path):
         known.save(tmp_path, replace(record, data=data), within)
     (table,) = tables.build("hierarchy", gather(tmp_path))
     assert len(table.rows) == 2
+
+
+def test_unlike_data_of_one_name_are_not_paired_by_seed(run, tmp_path):
+    """Five seeds of two methods on data of their own: were they paired, 1 and 3 would be told apart."""
+    for method, checksum, cost in (("a", "aa" * 32, 1.0), ("b", "bb" * 32, 3.0)):
+        for seed in range(5):
+            costs = {"average_cost": cost + 0.01 * seed}
+            runs.save(tmp_path, run(method=method, seed=seed, checksum=checksum, costs=costs, hierarchy="x"))
+    one, other = tables.build("hierarchy", gather(tmp_path))
+    assert (one.title, other.title) == ("wordnet826 (aaaaaaaa)", "wordnet826 (bbbbbbbb)")
+    assert not one.figures["average_cost_bold"].any()
+
+
+def test_what_papers_alone_have_stands_below(run, tmp_path):
+    runs.save(tmp_path, run(dataset="MNIST", costs={"error_rate": 0.2, "average_cost": 1.0}))
+    (table,) = tables.build("hierarchy", gather(tmp_path))
+    headers = [column.name for column in table.columns]
+    shown = {row[0].text: row[headers.index("AC") + 1].text for row in table.rows}
+    assert shown["softsort"] == ""
+    assert shown["metric_guided_prototypes, 2-D embedding"] == "0.52"
