@@ -143,8 +143,8 @@ def test_reports_see_no_logs(submit, tmp_path, record):
     home = logs.folder(results, "demo", "table")
     slurm.submit(command(tmp_path, WRITES), 1, home, cluster="local", wait=True)
     assert list(home.glob("*_submitted.pkl"))
-    built = report.build(results)
-    assert (len(built.rows), built.notes) == (1, [])
+    evidence = report.gather(results)
+    assert (len(evidence.rows), evidence.notes) == (1, [])
     assert sorted(path.name for path in results.iterdir()) == ["_sweeps", "sweeps"]
 
 

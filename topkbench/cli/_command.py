@@ -7,6 +7,8 @@ from typer.core import TyperCommand
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$|[+-]?(nan|inf)$", re.IGNORECASE)
 
+_FLAG = re.compile(r"--|-[A-Za-z]$")  # a minus before a longer word is that of a column to sort by
+
 
 class ManyValues(TyperCommand):
     """A command whose lists may be spaced (`--p-k .5 .5`), comma-joined (`.5,.5`) or repeated.
@@ -62,7 +64,7 @@ def repeated(arguments: list[str], numbers: tuple[str, ...], names: tuple[str, .
 
 
 def _is_name(argument: str) -> bool:
-    return not argument.startswith("--")  # there are no short options, but minuses before columns to sort by
+    return not _FLAG.match(argument)
 
 
 def _each(option: str, joined: str) -> list[str]:
