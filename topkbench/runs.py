@@ -28,6 +28,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias, get_args
 
 import numpy as np
 import numpy.typing as npt
+import orjson
 
 from topkbench.errors import DataError
 
@@ -178,7 +179,7 @@ def load(folder: Path) -> Record:
     """
     path = folder / RECORD
     try:
-        document = json.loads(path.read_bytes())
+        document = _parsed(path.read_bytes())
     except OSError as error:
         raise UnreadableRecordError(path, f"cannot be read ({error.strerror})") from error
     except (ValueError, RecursionError) as error:
@@ -282,6 +283,15 @@ def _mismatches(document: object, shape: _Shape, name: str = "") -> Iterator[str
         for key, inner in shape.items():
             # Ellipsis is no JSON value, so a missing key matches no type, not even that of null
             yield from _mismatches(document.get(key, ...), inner, f"{name}.{key}" if name else key)
+
+
+def _parsed(content: bytes) -> object:
+    """Read JSON; ten thousand records take orjson a second or two, and Python's own module three times as long."""
+    try:
+        document: object = orjson.loads(content)
+    except ValueError:  # of a file's name that is no Unicode, which Python's own module reads
+        document = json.loads(content)
+    return document
 
 
 def _at_home(record: Record, results: Path, path: Path) -> Record:
