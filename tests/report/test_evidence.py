@@ -234,7 +234,11 @@ def test_groups_of_unlike_data_of_one_name_both_stay(run, tmp_path):
     for checksum, top1 in (("a" * 64, 0.6), ("b" * 64, 0.45)):
         record = run(top1, checksum=checksum)
         runs.save(tmp_path, runs.Record(**{**vars(record), "run_id": f"softsort-{checksum[0]}"}))
-    (table,) = report.tables.build("main", gather(tmp_path, group_by=["method"]))
+    (lines,) = report.tables.build("runs", gather(tmp_path))
+    assert [row[0].text for row in lines.rows] == ["wordnet826 (aaaaaaaa)", "wordnet826 (bbbbbbbb)"]
+    for asked in ((), ("method",)):
+        (table,) = report.tables.build("main", gather(tmp_path, group_by=asked))
+        assert (len(table.rows), table.footnotes) == (1, {})  # side by side: nothing is missing
     groups = [column.group for column in table.columns if column.name == "top-1"]
     assert groups == ["wordnet826 (aaaaaaaa)", "wordnet826 (bbbbbbbb)"]
     (row,) = table.rows

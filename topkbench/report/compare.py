@@ -51,7 +51,7 @@ def _meant(evidence: Evidence, name: str) -> dict[str, Row]:
     if fitting.empty:
         known = ", ".join(sorted(set(evidence.rows["method"])))
         raise UsageError(f"--compare: no configuration is {name!r}; give a method ({known}), a RUN_ID or a condition")
-    for dataset, rows in fitting.groupby("dataset"):
+    for (dataset, _), rows in fitting.groupby(["dataset", "checksum"], dropna=False):
         if len(rows) > 1:
             several = "; ".join(named(row) for _, row in rows.iterrows())
             cure = "tell them apart by a condition, as in 'method=softsort,m=16', or by a RUN_ID"

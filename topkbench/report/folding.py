@@ -11,7 +11,6 @@ from topkbench.report.values import show
 # Where and how a run ran decides nothing about its result, so it tells no configurations apart.
 NO_SETTING = frozenset({"device", "residency", "eval_test", "cuda_graph"})
 _GROUP = ["dataset", "method", "p_k"]
-_DIGITS = 8  # of a checksum: enough to tell two data sets of one name apart
 
 
 def numbered(frame: pd.DataFrame) -> pd.DataFrame:
@@ -26,7 +25,7 @@ def numbered(frame: pd.DataFrame) -> pd.DataFrame:
     done = frame[frame["status"] == "done"]
     numbers = done.groupby([*_GROUP, *options], dropna=False, sort=False).ngroup()
     number = numbers.reindex(frame.index, fill_value=-1).astype(int)
-    told = _told(frame, options)
+    told = _told(frame, [name for name in options if name != "checksum"])  # which tells data, no settings
     of_run = {"configuration": number, "settings": _settings(frame, told), "told": told}
     return _ordered(frame.assign(**of_run).sort_values("seed"))
 
@@ -107,7 +106,6 @@ def _told(frame: pd.DataFrame, options: list[str]) -> "pd.Series[Any]":
     shown = frame[options].map(show)
     by_data = shown.groupby(_alike(frame, _GROUP)).transform("nunique") > 1
     differs = by_data.groupby(_alike(frame, ["method", "p_k"])).transform("any")
-    differs["checksum"] = shown["checksum"].groupby(frame["dataset"]).transform("nunique") > 1
     names = [tuple(name for name, is_told in zip(options, row, strict=True) if is_told) for row in differs.to_numpy()]
     return pd.Series(names, index=frame.index, dtype=object)
 
@@ -115,7 +113,7 @@ def _told(frame: pd.DataFrame, options: list[str]) -> "pd.Series[Any]":
 def _settings(frame: pd.DataFrame, told: "pd.Series[Any]") -> "pd.Series[Any]":
     """The same options with their values, in words."""
     words = [
-        " ".join(f"{name}={show(row[name])[: _DIGITS if name == 'checksum' else None]}" for name in names)
+        " ".join(f"{name}={show(row[name])}" for name in names)
         for names, (_, row) in zip(told, frame.iterrows(), strict=True)
     ]
     return pd.Series(words, index=frame.index, dtype=object)

@@ -136,7 +136,7 @@ def _lacking(evidence: Evidence, key: Key, there: Sequence[Row], notes: Footnote
 
 def _settings(row: Row) -> dict[str, Any]:
     """What tells a configuration from others, but for the data and what it has not."""
-    named = [name for name in row["told"] if name != "checksum"]
+    named = row["told"]
     options = {name: row[name] for name in named if row[name] == row[name]}  # NaN is none
     judged = dict(options.pop("loss_options", ()))
     return options | judged
