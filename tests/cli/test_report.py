@@ -446,3 +446,10 @@ def test_a_footnotes_command_is_one_line_however_narrow_the_terminal(results):
     commands = [line for line in lines if "run: topkbench train" in line]
     assert len(commands) == len(made[0].footnotes)
     assert all("--nloglr 2" in line for line in commands)
+
+
+@pytest.mark.parametrize("table", ["main", "pk"])
+def test_configurations_have_no_seed_to_sort_by(call, table):
+    code, _, err = call("--table", table, "--sort", "seed")
+    assert (code, err.startswith("error: --sort: the results have no 'seed'")) == (2, True)
+    assert call("--table", "runs", "--sort", "seed")[0] == 0

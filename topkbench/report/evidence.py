@@ -29,6 +29,7 @@ class Evidence:
         rows: those of them that --group-by leaves; all where it is not given.
         records: by the index of `runs`.
         published: figures of papers (`published.load`).
+        sorted_by: the columns that were asked for, of runs or of configurations.
         grouped: the options of which each value has but its best configuration in `rows`; empty where all are there.
         notes: what is left out or looks odd.
     """
@@ -40,6 +41,7 @@ class Evidence:
     rows: pd.DataFrame
     records: Mapping[int, Record]
     published: pd.DataFrame
+    sorted_by: Sequence[str]
     grouped: Sequence[str]
     notes: Sequence[str]
 
@@ -123,6 +125,7 @@ def gather(
         rows=filters.ordered(folding.best_on_validation(configurations, named) if named else configurations, sort),
         records=dict(enumerate(records)),
         published=published.load(published_files),
+        sorted_by=sort,
         grouped=named,
         notes=said,
     )

@@ -61,12 +61,13 @@ def column(frame: pd.DataFrame, name: str, flag: str) -> str:
 
 
 def check_order(keys: Sequence[str], *tables: pd.DataFrame) -> None:
-    """Refuse keys that no table can be ordered by.
+    """Refuse keys that no table can be ordered by; of configurations a metric means its mean.
 
     Raises:
         UsageError: there is no such column.
     """
-    known = pd.DataFrame(columns=list(dict.fromkeys(name for table in tables for name in table.columns)))
+    names = dict.fromkeys(str(name) for table in tables for name in table.columns)
+    known = pd.DataFrame(columns=list(names | dict.fromkeys(name.removesuffix("_mean") for name in names)))
     for key in keys:
         column(known, key.removeprefix("-"), "--sort")
 

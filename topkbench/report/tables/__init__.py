@@ -15,6 +15,7 @@ from importlib import import_module
 from types import ModuleType
 
 from topkbench.errors import UsageError, did_you_mean
+from topkbench.report import filters
 from topkbench.report.cells import Table
 from topkbench.report.evidence import Evidence
 
@@ -34,9 +35,10 @@ def build(name: str, evidence: Evidence) -> list[Table]:
     """Make the tables of one kind.
 
     Raises:
-        UsageError: there is no such kind, or the runs hold nothing for it.
+        UsageError: there is no such kind, the runs hold nothing for it, or it has no column to sort by.
     """
     module = _module(name)
+    filters.check_order(evidence.sorted_by, evidence.runs if name == "runs" else evidence.rows)
     tables: list[Table] = module.build(evidence)
     if not tables:
         raise UsageError(f"nothing for --table {name} in {evidence.folder.resolve()}; {module.CURE}")
