@@ -26,7 +26,7 @@ _SHARE = 0.5  # of the free memory that heads may take
 _HEADS_ON_CPU = 12  # more save little there, and a crash costs the whole pass
 _STATES = 4  # weights, their gradient, and Adam's two means
 _SCORES = 8  # tensors of the size of the scores that a step holds at once
-_STEPS = 3
+_STEPS = 2
 
 
 @dataclass(frozen=True)
