@@ -24,8 +24,8 @@ class Evidence:
     Attributes:
         folder: of the results.
         select: the rule that picks the evaluation which counts.
-        runs: one row a run, whether or not it is done (`frames.frame`), and the number of its configuration; likewise.
-        configurations: one row a configuration (`folding.rows`), in the order that tables show them.
+        runs: one row a run, whether or not it is done (`folding.numbered`), in the order that tables show them.
+        configurations: one row a configuration (`folding.rows`), likewise.
         rows: those of them that --group-by leaves; all where it is not given.
         records: by the index of `runs`.
         published: figures of papers (`published.load`).

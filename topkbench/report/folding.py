@@ -1,6 +1,6 @@
 """One row a run → one row a configuration: its seeds become a mean and a standard deviation."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import pandas as pd
@@ -21,11 +21,11 @@ def numbered(frame: pd.DataFrame) -> pd.DataFrame:
     p_k differ on some data set, such as "nloglr=2 m=50": what differs between data sets alone is not told. `told` holds
     their names.
     """
-    options = _options(frame)
+    names = options(frame)
     done = frame[frame["status"] == "done"]
-    numbers = done.groupby([*_GROUP, *options], dropna=False, sort=False).ngroup()
+    numbers = done.groupby([*_GROUP, *names], dropna=False, sort=False).ngroup()
     number = numbers.reindex(frame.index, fill_value=-1).astype(int)
-    told = _told(frame, [name for name in options if name != "checksum"])  # which tells data, no settings
+    told = _told(frame, [name for name in names if name != "checksum"])  # which tells data, no settings
     of_run = {"configuration": number, "settings": _settings(frame, told), "told": told}
     return _ordered(frame.assign(**of_run).sort_values("seed"))
 
@@ -48,12 +48,12 @@ def rows(runs: pd.DataFrame) -> pd.DataFrame:
     measured = (*METRICS, *VALID, *COSTS, *SPENT)
     folds = {f"{name}_{fold}": (name, fold) for name in measured for fold in ("mean", "std")}
     facts = ("hierarchy", "n_test", "n_classes", "dim", "select")
-    shared = {name: (name, "first") for name in (*_GROUP, "settings", "told", *facts, *_options(runs))}
+    shared = {name: (name, "first") for name in (*_GROUP, "settings", "told", *facts, *options(runs))}
     folded = done.groupby("configuration", sort=False, as_index=False).agg(
         n_seeds=("seed", "nunique"), **shared, **folds
     )
     first = ["configuration", "told", *_GROUP, "settings", "n_seeds", *facts, *folds]
-    return folded[[*first, *_options(runs)]]
+    return folded[[*first, *options(runs)]]
 
 
 def best_on_validation(rows: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
@@ -95,7 +95,7 @@ def _ordered(runs: pd.DataFrame) -> pd.DataFrame:
     return runs.sort_values([*_GROUP, "settings"], key=lambda column: column.map(str), kind="stable")
 
 
-def _options(frame: pd.DataFrame) -> list[str]:
+def options(frame: pd.DataFrame) -> list[str]:
     """Whatever else than data set, method, p_k and seed may decide a run's result."""
     told = {*WHICH, *OUTCOME, *NO_SETTING, "configuration", "settings", "told"}
     return [name for name in frame.columns if name not in told] + ["checksum"]
@@ -112,11 +112,17 @@ def _told(frame: pd.DataFrame, options: list[str]) -> "pd.Series[Any]":
 
 def _settings(frame: pd.DataFrame, told: "pd.Series[Any]") -> "pd.Series[Any]":
     """The same options with their values, in words."""
-    words = [
-        " ".join(f"{name}={show(row[name])}" for name in names)
-        for names, (_, row) in zip(told, frame.iterrows(), strict=True)
-    ]
+    words = [in_words(row, names) for names, (_, row) in zip(told, frame.iterrows(), strict=True)]
     return pd.Series(words, index=frame.index, dtype=object)
+
+
+def in_words(row: Any, names: Iterable[str]) -> str:
+    """Some options of a run or a configuration with their values.
+
+    >>> in_words({"nloglr": 2.0, "m": 50, "seed": 1}, ["nloglr", "m"])
+    'nloglr=2 m=50'
+    """
+    return " ".join(f"{name}={show(row[name])}" for name in names)
 
 
 def _alike(frame: pd.DataFrame, columns: list[str]) -> "pd.Series[int]":

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from topkbench.errors import UsageError
+from topkbench.report import suffixes
 from topkbench.report.cells import Table
 from topkbench.report.formats import csv, json, latex, markdown, typst
 
@@ -38,11 +39,8 @@ def format_of(path: Path) -> str:
     Raises:
         UsageError: it names none.
     """
-    try:
-        return SUFFIXES[path.suffix.lower()]
-    except KeyError:
-        known = ", ".join(f"{suffix} ({name})" for suffix, name in SUFFIXES.items())
-        raise UsageError(f"{path.name!r} ends in no format's suffix; use {known}, or give --format") from None
+    known = ", ".join(f"{suffix} ({name})" for suffix, name in SUFFIXES.items())
+    return suffixes.format_of(path, SUFFIXES, f"format's suffix; use {known}, or give --format")
 
 
 def render(tables: Sequence[Table], format_: str) -> str:

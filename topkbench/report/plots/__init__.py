@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from topkbench.errors import UsageError, did_you_mean
+from topkbench.report import suffixes
 from topkbench.report.evidence import Evidence
 
 __all__ = ["SUFFIXES", "Rendered", "format_of", "names", "render"]
@@ -55,10 +56,7 @@ def format_of(path: Path) -> str:
     Raises:
         UsageError: it names none.
     """
-    try:
-        return SUFFIXES[path.suffix.lower()]
-    except KeyError:
-        raise UsageError(f"{path.name!r} ends in no figure's suffix; use {', '.join(SUFFIXES)}") from None
+    return suffixes.format_of(path, SUFFIXES, f"figure's suffix; use {', '.join(SUFFIXES)}")
 
 
 def render(name: str, format_: str, evidence: Evidence, data: Callable[[], Path]) -> Rendered:

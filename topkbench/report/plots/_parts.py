@@ -5,6 +5,7 @@ import pandas as pd
 from topkbench.errors import UsageError
 from topkbench.report import notes
 from topkbench.report.evidence import Evidence
+from topkbench.report.tables._captions import seeds
 from topkbench.report.values import named
 
 
@@ -19,10 +20,7 @@ def averaged(rows: pd.DataFrame) -> str:
     >>> averaged(pd.DataFrame({"n_seeds": [5, 5]})), averaged(pd.DataFrame({"n_seeds": [1, 3]}))
     ('mean of 5 seeds', 'mean of up to 3 seeds')
     """
-    most, fewest = rows["n_seeds"].max(), rows["n_seeds"].min()
-    if most == 1:
-        return "one seed"
-    return f"mean of {most if most == fewest else f'up to {most}'} seeds"
+    return "one seed" if rows["n_seeds"].max() == 1 else f"mean of {seeds(rows)}"
 
 
 def left_out(

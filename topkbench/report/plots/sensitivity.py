@@ -12,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from topkbench.report import folding
 from topkbench.report.evidence import Evidence
 from topkbench.report.figures import PICKED, SHOWN
-from topkbench.report.frames import OUTCOME, WHICH
 from topkbench.report.parts import parts
 from topkbench.report.plots import _estimates, _looks
 from topkbench.report.plots._looks import Look
@@ -81,8 +81,7 @@ def draw(evidence: Evidence, data: Callable[[], Path]) -> tuple["Figure", list[s
 
 
 def _panels(evidence: Evidence) -> Iterator[Panel]:
-    told = {*WHICH, *OUTCOME, "configuration", "settings"}
-    options = [name for name in map(str, evidence.rows) if name in evidence.runs and name not in told]
+    options = [name for name in folding.options(evidence.runs) if name != "checksum"]
     for title, part in parts(evidence.rows.dropna(subset=["top1_mean", "top5_mean"])):
         for option in options:
             alike = ["method", "p_k", *(other for other in options if other != option)]
@@ -96,8 +95,8 @@ def varied(rows: pd.DataFrame, option: str, alike: Sequence[str]) -> Iterator[Li
     for _, part in numeric.groupby(list(alike), dropna=False, sort=False):
         if part[option].nunique() > 1:
             first = part.iloc[0]
-            settings = (each for each in first["settings"].split(" ") if not each.startswith(f"{option}="))
-            yield Line(named({**first, "settings": " ".join(settings)}), part.sort_values(option))
+            settings = folding.in_words(first, (name for name in first["told"] if name != option))
+            yield Line(named({**first, "settings": settings}), part.sort_values(option))
 
 
 def _is_number(value: object) -> bool:

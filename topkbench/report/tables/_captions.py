@@ -11,11 +11,20 @@ def spreads(rows: pd.DataFrame, single: str = ", in brackets Wilson's 95 % inter
     >>> spreads(pd.DataFrame({"n_seeds": [5, 5]})), spreads(pd.DataFrame({"n_seeds": [1, 3]}), single="")
     ('mean ± sample standard deviation over 5 seeds', 'mean ± sample standard deviation over up to 3 seeds')
     """
-    most, fewest = rows["n_seeds"].max(), rows["n_seeds"].min()
-    if most == 1:
+    if rows["n_seeds"].max() == 1:
         return f"one seed{single}"
-    over = f"mean ± sample standard deviation over {most if fewest == most else f'up to {most}'} seeds"
-    return f"{over} (of one{single})" if fewest == 1 and single else over
+    over = f"mean ± sample standard deviation over {seeds(rows)}"
+    return f"{over} (of one{single})" if rows["n_seeds"].min() == 1 and single else over
+
+
+def seeds(rows: pd.DataFrame) -> str:
+    """How many seeds configurations have.
+
+    >>> seeds(pd.DataFrame({"n_seeds": [1, 3]}))
+    'up to 3 seeds'
+    """
+    most, fewest = rows["n_seeds"].max(), rows["n_seeds"].min()
+    return f"{most if fewest == most else f'up to {most}'} seeds"
 
 
 def numbers(rows: pd.DataFrame) -> str:

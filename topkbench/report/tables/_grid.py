@@ -3,7 +3,7 @@
 Of several configurations that belong in one cell, the one with the best validation top-1 stands there.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
@@ -36,7 +36,6 @@ class Axis:
         header: above the values.
         options: that make up a value.
         show: how a value is written.
-        settings: what would train it, as `topkbench train` takes it.
         is_one_family: whether all cells are compared with each other, or those of each row among themselves.
     """
 
@@ -44,7 +43,6 @@ class Axis:
     header: str
     options: Sequence[str]
     show: Callable[[Level], str]
-    settings: Callable[[Level], Mapping[str, Any]]
     is_one_family: bool = False
 
 
@@ -72,7 +70,8 @@ def _table(evidence: Evidence, title: str, rows: pd.DataFrame, axis: Axis) -> Ta
         if row is not None:
             return [_accuracies.cell(row, metric, basis, with_n=bool(told)) for metric in METRICS]
         method, p_k = (*head, *level)[:2]
-        lacking = _missing.missing(evidence, notes, dataset, method, p_k or (), axis.settings(level))
+        settings = dict(zip(axis.options, level, strict=True))
+        lacking = _missing.missing(evidence, notes, dataset, method, p_k or (), settings)
         return [lacking] * len(METRICS)
 
     return Table(

@@ -11,6 +11,7 @@ from topkbench.report.cells import Cell, Footnotes
 from topkbench.report.evidence import Evidence
 from topkbench.report.figures import NOTHING
 from topkbench.report.folding import NO_SETTING
+from topkbench.runs import Record
 
 _NOT_THERE = "missing"
 _GIVEN = ("user", "sweep", "presets/")  # origins of options that a command has to repeat
@@ -35,20 +36,22 @@ def missing(
         p_k: weights; empty for a method that has none.
         settings: options that the cell stands for, which come before those of other runs.
     """
-    weights = {"p_k": tuple(p_k)} if p_k else {}
-    if _is_file(evidence, method):
+    first = _first(evidence, dataset, method)
+    if first and "source" in first.config:  # a loss of the user's own, of which a record has not the place
         return Cell(_NOT_THERE, mark=notes.mark(f"not trained yet; train with --method and the file of {method}"))
-    options = _with_effect(method, {**weights, **_given(evidence, dataset, method), **(settings or {})})
+    weights = {"p_k": tuple(p_k)} if p_k else {}
+    options = _with_effect(method, {**weights, **(_given(first) if first else {}), **(settings or {})})
     if options is None:
         return Cell(NOTHING)
     words = ["topkbench", "train", "--data", f"data/{dataset}.h5", "--method", method, *_flags(options)]
     return Cell(_NOT_THERE, mark=notes.mark(f"not trained yet; run: {shlex.join(words)}"))
 
 
-def _is_file(evidence: Evidence, method: str) -> bool:
-    """Whether it is a loss of the user's own, of which records have the text's checksum but not the place."""
+def _first(evidence: Evidence, dataset: str, method: str) -> Record | None:
+    """The method's first run, on this data set if there is one."""
     runs = evidence.runs[evidence.runs["method"] == method]
-    return any("source" in evidence.records[at].config for at in runs.index[:1])
+    here = runs[runs["dataset"] == dataset]
+    return next((evidence.records[at] for at in (*here.index, *runs.index)), None)
 
 
 def _with_effect(method: str, options: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -61,16 +64,11 @@ def _with_effect(method: str, options: Mapping[str, Any]) -> dict[str, Any] | No
     return None
 
 
-def _given(evidence: Evidence, dataset: str, method: str) -> dict[str, Any]:
-    """The options that the user gave the method's first run, on this data set if there is one."""
-    runs = evidence.runs[evidence.runs["method"] == method]
-    here = runs[runs["dataset"] == dataset]
-    for at in [*here.index, *runs.index][:1]:
-        record = evidence.records[at]
-        named = {name for name, origin in record.origin.items() if origin.startswith(_GIVEN)} - _SAID_OTHERWISE
-        flat = {**record.config, **record.config.get("loss_options", {})}  # those of a loss that judges
-        return {name: flat[name] for name in flat if name in named}
-    return {}
+def _given(record: Record) -> dict[str, Any]:
+    """The options that the user gave a run."""
+    named = {name for name, origin in record.origin.items() if origin.startswith(_GIVEN)} - _SAID_OTHERWISE
+    flat = {**record.config, **record.config.get("loss_options", {})}  # those of a loss that judges
+    return {name: flat[name] for name in flat if name in named}
 
 
 def _flags(options: Mapping[str, Any]) -> Iterator[str]:

@@ -1,8 +1,5 @@
 """Label noise × method (as the noisy-label tables of Berrada et al. 2018)."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from topkbench.report.cells import Table
 from topkbench.report.evidence import Evidence
 from topkbench.report.tables import _grid
@@ -18,11 +15,7 @@ def _show(level: _grid.Level) -> str:
     return show(rate) + (kinds.get(kind, f" among {kind}") if rate else "")
 
 
-def _settings(level: _grid.Level) -> Mapping[str, Any]:
-    return dict(zip(_AXIS.options, level, strict=True))
-
-
-_AXIS = _grid.Axis("noise", "label noise", ("label_noise", "noise", "noise_block"), _show, _settings)
+_AXIS = _grid.Axis("noise", "label noise", ("label_noise", "noise", "noise_block"), _show)
 
 
 def build(evidence: Evidence) -> list[Table]:

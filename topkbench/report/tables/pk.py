@@ -8,7 +8,7 @@ from topkbench.report.values import show_p_k
 CURE = "train with 'topkbench train --method splitter_selection --p-k .5 0 0 0 .5'"
 IDLE = _grid.IDLE
 
-_AXIS = _grid.Axis("pk", "P_K", ("p_k",), lambda level: show_p_k(level[0]), lambda _: {}, is_one_family=True)
+_AXIS = _grid.Axis("pk", "P_K", ("p_k",), lambda level: show_p_k(level[0]), is_one_family=True)
 
 
 def build(evidence: Evidence) -> list[Table]:

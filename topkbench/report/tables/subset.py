@@ -1,8 +1,5 @@
 """Training size × method (as the ImageNet subsets of Berrada et al. 2018)."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from topkbench.report.cells import Table
 from topkbench.report.evidence import Evidence
 from topkbench.report.tables import _grid
@@ -19,11 +16,7 @@ def _show(level: _grid.Level) -> str:
     return "all" if fraction is None else f"{100 * fraction:.3g} %"
 
 
-def _settings(level: _grid.Level) -> Mapping[str, Any]:
-    return dict(zip(_AXIS.options, level, strict=True))
-
-
-_AXIS = _grid.Axis("subset", "training rows", ("train_per_class", "train_fraction"), _show, _settings)
+_AXIS = _grid.Axis("subset", "training rows", ("train_per_class", "train_fraction"), _show)
 
 
 def build(evidence: Evidence) -> list[Table]:
