@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from topkbench.heads._head import Head
+from topkbench.ops.linear import linear
 
 
 class StackedLinear(nn.Module):
@@ -36,7 +37,7 @@ class StackedLinear(nn.Module):
         if x.ndim == 3:
             return torch.baddbmm(self.bias.unsqueeze(1), x, self.weight.mT)
         heads, out_dim = self.bias.shape
-        flat = nn.functional.linear(x, self.weight.flatten(0, 1), self.bias.flatten())
+        flat = linear(x, self.weight.flatten(0, 1), self.bias.flatten())
         return flat.view(len(x), heads, out_dim).transpose(0, 1)
 
 
