@@ -58,8 +58,8 @@ def label_rank_distribution(
     label_1N = label_B.reshape(1, -1).long()
     one_hot_MN = torch.zeros(m, label_1N.shape[1], dtype=float_type(scores_BM), device=scores_BM.device)
     one_hot_MN.scatter_(0, label_1N, 1)
-    ranks_KRN = carry(scores_BM.reshape(-1, m), one_hot_MN.unsqueeze(1), layers, k, relaxation)
-    return ranks_KRN.squeeze(1).mT.reshape(*label_B.shape, k)
+    ranks_RKN = carry(scores_BM.reshape(-1, m), one_hot_MN.unsqueeze(0), layers, k, relaxation)
+    return ranks_RKN.squeeze(0).mT.reshape(*label_B.shape, k)
 
 
 def topk_matrix(
@@ -100,5 +100,5 @@ def topk_matrix(
     require_ranks(k, m)
     scores_NM = scores_BM.reshape(-1, m)
     eye_MM = torch.eye(m, dtype=float_type(scores_BM), device=scores_BM.device)
-    columns_KRN = carry(scores_NM, eye_MM.unsqueeze(-1).expand(m, m, len(scores_NM)), layers, k, relaxation)
-    return columns_KRN.flip(0).permute(2, 1, 0).reshape(*scores_BM.shape, k)
+    columns_RKN = carry(scores_NM, eye_MM.unsqueeze(-1).expand(m, m, len(scores_NM)), layers, k, relaxation)
+    return columns_RKN.flip(1).permute(2, 0, 1).reshape(*scores_BM.shape, k)
