@@ -93,20 +93,20 @@ def measure(
     contenders = _contenders(methods, setting)
     if setting.device.type == "cpu":
         keep_freed_memory()  # as training does
-    with memory_for("scores and head"):
-        alone = step_without_loss(setting.batch, setting.classes, setting.dim, setting.device, rounds)
+    with memory_for("scores"):
         generator = torch.Generator().manual_seed(0)
         scores_BC = torch.randn(setting.batch, setting.classes, generator=generator).to(setting.device)
         label_B = torch.randint(setting.classes, (setting.batch,), generator=generator).to(setting.device)
     with progress(len(contenders), "loss", "measuring") as bar:
         for contender in contenders:
-            if row := _guarded_row(contender, scores_BC, label_B, alone, rounds):
+            if row := _guarded_row(contender, scores_BC, label_B, setting.dim, rounds):
                 yield row
             bar.advance(1, contender.method)
 
 
-def _row(contender: Contender, scores_BC: Tensor, label_B: Tensor, alone: float, rounds: int) -> Row:
+def _row(contender: Contender, scores_BC: Tensor, label_B: Tensor, dim: int, rounds: int) -> Row:
     taken, ratio = time_and_ratio(contender.loss, scores_BC, label_B, rounds)
+    alone = step_without_loss(contender.loss, scores_BC, label_B, dim, rounds)
     return Row(
         method=contender.method,
         source=contender.source,
@@ -118,12 +118,14 @@ def _row(contender: Contender, scores_BC: Tensor, label_B: Tensor, alone: float,
     )
 
 
-def _guarded_row(contender: Contender, scores_BC: Tensor, label_B: Tensor, alone: float, rounds: int) -> Row | None:
+def _guarded_row(contender: Contender, scores_BC: Tensor, label_B: Tensor, dim: int, rounds: int) -> Row | None:
     """A row, unless another library fails, which costs its own row alone; a user's loss that fails is named."""
-    guard = contextlib.nullcontext() if contender.is_a_peer else memory_for(contender.method)
+    guard = (
+        contextlib.nullcontext() if contender.is_a_peer else memory_for(contender.method, "--batch, --classes or --dim")
+    )
     try:
         with contextlib.redirect_stdout(sys.stderr), guard:  # losses may print; stdout carries results alone
-            return _row(contender, scores_BC, label_B, alone, rounds)
+            return _row(contender, scores_BC, label_B, dim, rounds)
     except DataError:
         raise
     except Exception as error:

@@ -12,6 +12,7 @@ from torch import Tensor
 from topkbench.allocator import is_out_of_memory
 from topkbench.bench.contenders import MeanLoss
 from topkbench.errors import DataError
+from topkbench.heads import FeedForward, HeadViews
 from topkbench.optimizer import Adam
 
 TOO_MANY = 2**31
@@ -19,8 +20,8 @@ TOO_MANY = 2**31
 
 
 @contextmanager
-def memory_for(what: str) -> Iterator[None]:
-    """Tell of memory that is too small for what is measured.
+def memory_for(what: str, sizes: str = "--batch or --classes") -> Iterator[None]:
+    """Tell of memory that is too small for what is measured, and which sizes decide.
 
     Raises:
         DataError: it is.
@@ -30,7 +31,7 @@ def memory_for(what: str) -> Iterator[None]:
     except Exception as error:
         if not is_out_of_memory(error):
             raise
-        raise DataError(f"out of memory: {what}: {error}; use a smaller --batch or --classes") from error
+        raise DataError(f"out of memory: {what}: {error}; use a smaller {sizes}") from error
 
 
 def time_and_ratio(loss: MeanLoss, scores_BC: Tensor, label_B: Tensor, rounds: int) -> tuple[float, float]:
@@ -58,26 +59,25 @@ def forward_and_backward(function: Callable[[Tensor], Tensor], x: Tensor, rounds
     return median(each for each, _ in turns[1:]), median(each for _, each in turns[1:])  # one to warm up
 
 
-def step_without_loss(batch: int, classes: int, dim: int, device: torch.device, rounds: int) -> float:
-    """Seconds of a linear head's training step but for the loss: two matrix products and fused Adam."""
-    step = bare_step(batch, classes, dim, device)
-    return median([_timed(step, device) for _ in range(rounds + 2)][2:])
+def step_without_loss(loss: MeanLoss, scores_BC: Tensor, label_B: Tensor, dim: int, rounds: int) -> float:
+    """Seconds of a linear head's training step but for its loss: two products and fused Adam; median over rounds.
 
-
-def bare_step(batch: int, classes: int, dim: int, device: torch.device) -> Callable[[], None]:
-    """What no training step of a linear head can do without: two matrix products and fused Adam."""
-    weight, bias = torch.randn(classes, dim, device=device) / 50, torch.zeros(classes, device=device)
-    x_BD = torch.randn(batch, dim, device=device)
-    gradient_BC = torch.randn(batch, classes, device=device) / batch
-    optimizer = Adam([[weight, bias]], [1e-4])
-    bias.grad = torch.randn(classes, device=device) / batch
+    It depends on the loss all the same: on a CPU a gradient for few classes makes the second cheaper (`ops.linear`).
+    """
+    own_BC = scores_BC.detach().clone().requires_grad_()
+    (gradient_BC,) = torch.autograd.grad(loss(own_BC, label_B), own_BC)
+    batch, classes = scores_BC.shape
+    x_BD = torch.randn(batch, dim, device=scores_BC.device)
+    head = FeedForward(1, [dim, classes], torch.Generator()).to(scores_BC.device)
+    views = HeadViews(head)
+    optimizer = Adam(views, [1e-4])
 
     def step() -> None:
-        torch.mm(x_BD, weight.T)
-        weight.grad = torch.mm(gradient_BC.T, x_BD)
+        head(x_BD).backward(gradient_BC.unsqueeze(0))
+        views.hand_over_gradients()
         optimizer.step()
 
-    return step
+    return median([_timed(step, scores_BC.device) for _ in range(rounds + 2)][2:])
 
 
 def peak_bytes(loss: MeanLoss, scores_BC: Tensor, label_B: Tensor) -> int:
