@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ import torch
 from tests import plain
 from topkbench import losses, protocol, runs, settings, store, train
 from topkbench.errors import DataError, RunError, UsageError
-from topkbench.ops import softsort
+from topkbench.ops import linear, softsort
 from topkbench.passes import Pass
 from topkbench.problem import Problem
 from topkbench.progress import silent
@@ -85,6 +86,15 @@ def test_replayed_by_a_plain_loop(demo, method):
     expected = plain_loop(demo, 200, independent(ours.runs[0].loss, method, ours._problem), 4.5)
     for stacked, weights in zip(ours.head.parameters(), expected, strict=True):
         torch.testing.assert_close(stacked.detach()[0], weights, rtol=0, atol=1e-9)
+
+
+def test_replayed_where_the_weights_gradient_is_summed_from_rows(demo, monkeypatch):
+    """As it is from 256 dimensions on, of which the demo set has half."""
+    sums = Mock(wraps=linear.embedding_bag)
+    monkeypatch.setattr(linear, "embedding_bag", sums)
+    monkeypatch.setattr(linear, "_WORTHWHILE_DIM", 128)
+    test_replayed_by_a_plain_loop(demo, "splitter_selection")
+    assert sums.call_count == 200
 
 
 def test_a_hidden_layer_is_replayed_too(blobs):

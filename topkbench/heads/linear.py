@@ -34,11 +34,11 @@ class StackedLinear(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, in], shared by all heads, or [H, B, in] -> [H, B, out]."""
-        if x.ndim == 3:
-            return torch.baddbmm(self.bias.unsqueeze(1), x, self.weight.mT)
         heads, out_dim = self.bias.shape
-        flat = linear(x, self.weight.flatten(0, 1), self.bias.flatten())
-        return flat.view(len(x), heads, out_dim).transpose(0, 1)
+        if x.ndim == 3 and heads > 1:
+            return torch.baddbmm(self.bias.unsqueeze(1), x, self.weight.mT)
+        flat = linear(x.flatten(end_dim=-2), self.weight.flatten(0, 1), self.bias.flatten())
+        return flat.view(-1, heads, out_dim).transpose(0, 1)
 
 
 class FeedForward(Head):
