@@ -43,6 +43,23 @@ def test_matrix_and_gradient_are_those_of_the_definition(distribution, n, k):
 
 
 @pytest.mark.parametrize("distribution", DISTRIBUTIONS)
+@pytest.mark.parametrize("n", [10, 16, 50])
+def test_float32_keeps_the_gradients_digits(distribution, n):
+    """Where F is almost 1, a small difference decides: what is left of 1 − F, over a small probability."""
+    scores, label = random_scores(500, n, 10.0).float(), torch.arange(500) % n
+    scores[::7, n - 1] = torch.inf
+    for network in (networks.bitonic(n), networks.odd_even(n), networks.splitter_selection(n, 5)):
+        gradients = []
+        for dtype in (torch.float32, torch.float64):
+            own = scores.to(dtype, copy=True).requires_grad_()
+            ranks = diffsort.label_rank_distribution(own, label, network, 5, distribution, 2.0)
+            (ranks.sum(-1) * (1 - 2e-7) + 1e-7).log().sum().backward()
+            gradients.append(own.grad.double())
+        error = (gradients[0] - gradients[1]).abs().max() / gradients[1].abs().max()
+        assert error < 1e-5
+
+
+@pytest.mark.parametrize("distribution", DISTRIBUTIONS)
 def test_matrix_is_doubly_stochastic(distribution):
     matrix = diffsort.topk_matrix(random_scores(5, 13), networks.bitonic(13), 13, distribution)
     ones = torch.ones(5, 13, dtype=torch.float64)

@@ -13,7 +13,7 @@ from topkbench.ops.scores import check_scores, finite, require_positive, require
 def label_rank_distribution(scores_BM: Tensor, label_B: Tensor, k: int, tau: float = 1.0, power: float = 1.0) -> Tensor:
     """Probability that rank 1, …, k is the label's.
 
-    O(M · K) a sample, beside the selection of the K largest.
+    O(M · K) a sample, beside the sort.
 
     Args:
         scores_BM: [..., B, M], floating point; ±∞ counts as ±1e18, half precision becomes float32.
@@ -42,7 +42,7 @@ def permutation(scores_BM: Tensor, tau: float = 1.0, power: float = 1.0) -> Tens
     """The relaxed permutation matrix P[element, rank], the last column rank 1 (difftopk's order).
 
     Args:
-        scores_BM: [..., B, M].
+        scores_BM: [..., B, M], floating point; ±∞ counts as ±1e18, half precision becomes float32.
         tau: temperature τ > 0.
         power: p ≥ 1.
 
@@ -50,6 +50,7 @@ def permutation(scores_BM: Tensor, tau: float = 1.0, power: float = 1.0) -> Tens
         [..., B, M, M]; columns sum to 1, rows need not.
 
     Raises:
+        TypeError: scores that are not floating point.
         ValueError: τ or p out of range.
 
     >>> import torch
@@ -67,6 +68,7 @@ def _ranks(scores_BM: Tensor, k: int, tau: float, power: float) -> Tensor:
     if not power >= 1:  # below, the slope has no bound at the elements themselves
         raise ValueError(f"power = {power} is below 1")
     scores_BM = finite(scores_BM)
-    largest_BK = scores_BM.topk(k, dim=-1).values
+    # Slower than topk, but which of equal scores a rank's gradient goes to does not depend on k.
+    largest_BK = scores_BM.sort(dim=-1, descending=True, stable=True).values[..., :k]
     distances_BKM = (scores_BM.unsqueeze(-2) - largest_BK.unsqueeze(-1)).abs()
     return ((distances_BKM if power == 1 else distances_BKM**power) / -tau).softmax(-1)
