@@ -5,8 +5,8 @@
     python benchmarks/step.py --device cuda --heads 1 2 4 8 16 36 64
 
 The step is the trainer's own, from gathering the batch to the updated weights, on a GPU replayed as a CUDA graph.
-Heads differ in their learning rates. On a CPU a loss on a short-list needs less than this floor: its second product is
-mostly one with zeros, and not made (`ops.linear`). Floor, of one head, and step take turns, 20 of each a round; the
+Heads differ in their learning rates. On a CPU a loss on a short-list does not need the whole floor: its second product
+is mostly one with zeros, and not made (`ops.linear`). Floor, of one head, and step take turns, 20 of each a round; the
 figures are medians over rounds of the mean time in a round.
 """
 

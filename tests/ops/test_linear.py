@@ -62,6 +62,20 @@ def test_the_products_under_autocast_are_bfloat16s():
     assert weight.grad.dtype == torch.float32
 
 
+def test_what_needs_no_gradient_gets_none():
+    x, weight, bias = (each.requires_grad_() for each in (torch.randn(4, 3), torch.randn(5, 3), torch.randn(5)))
+    for leaf in (x, weight, bias):
+        given_ = [each if each is leaf else each.detach() for each in (x, weight, bias)]
+        linear(*given_).sum().backward()
+    assert all(leaf.grad is not None for leaf in (x, weight, bias))
+
+
+@pytest.mark.parametrize("shape", [(3,), (2, 4, 3)])
+def test_other_axes_are_refused(shape):
+    with pytest.raises(ValueError, match=r"is no \[B, D\]"):
+        linear(torch.randn(shape), torch.randn(5, 3), torch.zeros(5))
+
+
 def test_a_second_derivative_is_refused():
     weight = torch.randn(3, 2, requires_grad=True)
     scores = linear(torch.randn(1, 2), weight, torch.zeros(3))

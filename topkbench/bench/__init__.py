@@ -11,6 +11,7 @@ import sys
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -162,7 +163,9 @@ def _loss(name: str, setting: Setting) -> Method:
     if not _is_of_scores(name):
         raise UsageError(f"{name} makes scores of its own, by a head; bench measures losses of scores; leave it out")
     options = {**losses.options(name), **losses.with_alias_options(name, {})}
-    sizes = {"m": setting.m} if "m" in options else {}
+    sizes: dict[str, Any] = {"m": setting.m} if "m" in options else {}
     if "k" in options and setting.classes > 1:  # which takes a class more
         sizes["k"] = min(options["k"], setting.classes - 1, max(1, sizes.get("m", setting.classes) - 1))
+    if "m" in sizes and len(options.get("p_k", ())) > setting.m:
+        sizes["p_k"] = (1 / setting.m,) * setting.m
     return losses.load(name, **sizes)

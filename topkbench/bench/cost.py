@@ -1,4 +1,7 @@
-"""What a loss costs: time and memory of its forward and backward pass."""
+"""What a loss costs: time and memory of its forward and backward pass, and the training step around them.
+
+Legend: B batch, C classes, D embedding.
+"""
 
 import os
 import time
@@ -67,8 +70,9 @@ def step_without_loss(loss: MeanLoss, scores_BC: Tensor, label_B: Tensor, dim: i
     own_BC = scores_BC.detach().clone().requires_grad_()
     (gradient_BC,) = torch.autograd.grad(loss(own_BC, label_B), own_BC)
     batch, classes = scores_BC.shape
-    x_BD = torch.randn(batch, dim, device=scores_BC.device)
-    head = FeedForward(1, [dim, classes], torch.Generator()).to(scores_BC.device)
+    generator = torch.Generator().manual_seed(0)
+    x_BD = torch.randn(batch, dim, generator=generator).to(scores_BC.device)
+    head = FeedForward(1, [dim, classes], generator).to(scores_BC.device)
     views = HeadViews(head)
     optimizer = Adam(views, [1e-4])
 

@@ -2,9 +2,10 @@
 
 A loss on a short-list of m classes has a gradient for those alone, and the product with it, half of a training step's
 arithmetic, is mostly one with zeros. On a CPU the rows of x that a class has a gradient from are summed instead. On a
-GPU the whole product is faster than finding them, which would wait for the device.
+GPU the whole product is faster than finding them, which would wait for the device; under autocast it is torch's own,
+in bfloat16.
 
-Legend: B batch, D embedding, C classes.
+Legend: B batch, D embedding, C classes, n scores whose gradient is not zero.
 """
 
 import torch
@@ -24,7 +25,7 @@ def linear(x_BD: Tensor, weight_CD: Tensor, bias_C: Tensor) -> Tensor:
     """Scores x @ weightᵀ + bias: `torch.nn.functional.linear`, its gradients equal up to rounding.
 
     Args:
-        x_BD: [B, D].
+        x_BD: [B, D], finite: zero times what is not is left out, where a product has NaN.
         weight_CD: [C, D], of the same type.
         bias_C: [C].
 
@@ -32,11 +33,14 @@ def linear(x_BD: Tensor, weight_CD: Tensor, bias_C: Tensor) -> Tensor:
         [B, C].
 
     Raises:
+        ValueError: x has other than two axes.
         NotImplementedError: on a CPU, a second derivative is asked for.
 
     >>> linear(torch.tensor([[1.0, 2.0]]), torch.tensor([[3.0, 4.0]]), torch.tensor([0.5]))
     tensor([[11.5000]])
     """
+    if x_BD.ndim != 2:
+        raise ValueError(f"x {list(x_BD.shape)} is no [B, D]; flatten its leading axes")
     if x_BD.device.type != "cpu" or torch.is_autocast_enabled("cpu"):
         return dense_linear(x_BD, weight_CD, bias_C)
     return _Linear.apply(x_BD, weight_CD, bias_C)  # type: ignore[no-any-return,no-untyped-call]
@@ -49,11 +53,15 @@ class _Linear(torch.autograd.Function):
         return dense_linear(x_BD, weight_CD, bias_C)
 
     @staticmethod
-    def backward(ctx: FunctionCtx, gradient_BC: Tensor) -> tuple[Tensor | None, Tensor, Tensor]:
+    def backward(ctx: FunctionCtx, gradient_BC: Tensor) -> tuple[Tensor | None, ...]:
         require_first_order()
         x_BD, weight_CD = ctx.saved_tensors  # type: ignore[attr-defined]
-        by_x = gradient_BC @ weight_CD if ctx.needs_input_grad[0] else None  # type: ignore[attr-defined]
-        return by_x, _weight_gradient(gradient_BC, x_BD), gradient_BC.sum(0)
+        for_x, for_weight, for_bias = ctx.needs_input_grad  # type: ignore[attr-defined]
+        return (
+            gradient_BC @ weight_CD if for_x else None,
+            _weight_gradient(gradient_BC, x_BD) if for_weight else None,
+            gradient_BC.sum(0) if for_bias else None,
+        )
 
 
 def _weight_gradient(gradient_BC: Tensor, x_BD: Tensor) -> Tensor:
