@@ -2,7 +2,8 @@
 
 import torch
 
-from topkbench import heads, protocol
+from topkbench import protocol
+from topkbench.heads.linear import StackedLinear
 
 
 def test_a_runs_draws_are_the_global_streams():
@@ -12,7 +13,7 @@ def test_a_runs_draws_are_the_global_streams():
     valid, train = protocol.split(100, 10, generator)
     assert torch.equal(valid, order[:10])
     assert torch.equal(train, order[10:])
-    assert torch.equal(heads.StackedLinear(1, 8, 4, generator).weight[0], layer.weight)
+    assert torch.equal(StackedLinear(1, 8, 4, generator).weight[0], layer.weight)
     assert torch.equal(protocol.epoch_order(90, generator), epoch)
 
 

@@ -192,7 +192,7 @@ def test_one_class_is_too_few():
     ("options", "message"),
     [
         ({"k": 0}, "k = 0: it must be at least 1"),
-        ({"alpha": -1.0}, "alpha = -1.0: the margin"),
+        ({"alpha": -1.0}, "alpha = -1.0 is not a finite number of at least 0"),
         ({"tau": 0.0}, "tau = 0.0 is not a positive number"),
     ],
 )

@@ -194,7 +194,7 @@ def test_heads_that_differ_in_p_k_share_the_operators_call(blobs, monkeypatch, t
     for at, member in enumerate(members):
         alone = train.build(store, [member])
         alone.train(silent)
-        for one, other in zip(together.stacks[0].views[at], alone.stacks[0].views[0], strict=True):
+        for one, other in zip(list(together.stacks[0].views)[at], next(iter(alone.stacks[0].views)), strict=True):
             torch.testing.assert_close(one, other, rtol=0, atol=1e-9)
     calls = []
     operator = softsort.label_rank_distribution

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from topkbench import losses
 from topkbench.ops import diffsort, networks, neuralsort, softsort
 from topkbench.ops.relaxation import Relaxation
-from topkbench.ops.scores import require_positive
+from topkbench.ops.scores import require_one_of, require_positive
 
 _METHODS = (*networks.NAMES, "bitonic__non_sparse", "neuralsort", "softsort", "sinkhorn_sort")
 
@@ -55,8 +55,7 @@ class TopKCrossEntropyLoss(nn.Module):
         top1_mode: str = "sm",
     ) -> None:
         super().__init__()
-        if diffsort_method not in _METHODS:
-            raise ValueError(f"unknown method {diffsort_method!r}; one of {', '.join(_METHODS)}")
+        require_one_of(diffsort_method, tuple(_METHODS), "method")
         if m is not None and m > n:
             raise ValueError(f"m = {m} exceeds the n = {n} classes; give m = {n} or less, or None")
         self.diffsort_method, self.inverse_temperature = diffsort_method, float(inverse_temperature)

@@ -14,6 +14,9 @@ LEFT_ALONE: Mapping[str, Any] = {
 }
 """Values that do nothing: a run with them is the run that it was before there was such an option."""
 
+NO_SETTING = frozenset({"device", "residency", "eval_test", "cuda_graph"})
+"""What changes where and how fast a run computes, or what is looked at, but not what it is."""
+
 
 def idle(values: Mapping[str, Any]) -> tuple[str, ...]:
     """Options that have no effect beside the values of the others.

@@ -1,6 +1,6 @@
 """A stack of heads of one seed: one batch, one product, a loss and an optimizer's group for each head.
 
-Legend: H stacked heads, B batch, C classes, E dimensions of prototypes.
+Legend: H stacked heads, B batch, D embedding, C classes, E dimensions of prototypes.
 """
 
 from collections.abc import Iterator, Sequence
@@ -57,7 +57,7 @@ class Run:
 
 
 @dataclass(frozen=True)
-class _Group:
+class _Alike:
     """Neighbouring heads whose losses are computed together.
 
     Attributes:
@@ -199,11 +199,11 @@ class Stack:
         self.head.train()
 
 
-def _groups(losses: Sequence[Method], seed: int, device: torch.device) -> Iterator[_Group]:
+def _groups(losses: Sequence[Method], seed: int, device: torch.device) -> Iterator[_Alike]:
     for alike, found in groupby(losses, key=lambda loss: loss.alike()):
         members = list(found)
         for part in [[loss] for loss in members] if alike.draws_noise else [members]:
-            yield _Group(part, protocol.noise(seed, "method", device))
+            yield _Alike(part, protocol.noise(seed, "method", device))
 
 
 def _record(run: Run, at: Evaluation, loss: float) -> None:

@@ -23,7 +23,7 @@ from topkbench.stack import Splits, Stack, head_key, is_captured
 from topkbench.store import Store, open_store
 from topkbench.training_options import Protocol
 
-Held = dict[tuple[str, str, str], Embeddings]
+Loaded = dict[tuple[str, str, str], Embeddings]
 """Embeddings that are in memory already, by split, residency and device."""
 Note = Callable[[str], None]
 """Says something to whoever looks on."""
@@ -97,7 +97,7 @@ def plan(store: Store, resolved: Settings, known: Hierarchy | None) -> Planned:
 
 
 def train_pass(
-    store: Store, results: Path, members: Sequence[Planned], *, held: Held | None = None, progress: Progress = silent
+    store: Store, results: Path, members: Sequence[Planned], *, held: Loaded | None = None, progress: Progress = silent
 ) -> list[Outcome]:
     """Train runs together and save the record of each, also of those that diverge.
 
@@ -146,7 +146,9 @@ def facts(store: Store) -> dict[str, Any]:
     return sizes | own
 
 
-def build(store: Store, members: Sequence[Settings], held: Held | None = None, *, stacked: bool | None = None) -> Pass:
+def build(
+    store: Store, members: Sequence[Settings], held: Loaded | None = None, *, stacked: bool | None = None
+) -> Pass:
     """Everything that a pass needs, in the order of the protocol's draws.
 
     Args:
@@ -249,7 +251,7 @@ def choose_device(name: str) -> torch.device:
     return torch.device(name)
 
 
-def _held(store: Store, shared: Protocol, held: Held) -> dict[str, Embeddings]:
+def _held(store: Store, shared: Protocol, held: Loaded) -> dict[str, Embeddings]:
     """The embeddings of each split, loaded where they are not yet."""
     found = {}
     for name, split in store.splits.items():

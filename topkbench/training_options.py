@@ -99,7 +99,7 @@ class Protocol:
         return {
             option: value
             for option, value in with_effect.items()
-            if option not in _NOT_IDENTITY and left_alone.get(option, ...) != value
+            if option not in option_effects.NO_SETTING and left_alone.get(option, ...) != value
         }
 
 
@@ -162,8 +162,6 @@ _CHOICES = {
     "residency": batches.RESIDENCIES,
     "cuda_graph": CUDA_GRAPHS,
 }
-# What changes where and how fast a run computes, or what is looked at, but not what it is.
-_NOT_IDENTITY = ("device", "residency", "eval_test", "cuda_graph")
 
 _AT_LEAST_1: tuple[Callable[[Any], bool], str] = (lambda value: value >= 1, "it must be at least 1")
 _RANGES: dict[str, tuple[Callable[[Any], bool], str]] = {

@@ -12,12 +12,12 @@ from topkbench.errors import UsageError
 from topkbench.heads._head import Head
 from topkbench.heads._views import HeadViews
 from topkbench.heads.class_means import ClassMeansHead
-from topkbench.heads.linear import FeedForward, Maps, StackedLinear
+from topkbench.heads.linear import FeedForward, Maps
 from topkbench.heads.prototypes import PrototypeHead
 from topkbench.heads.tree import TreeHead
 from topkbench.problem import Problem
 
-__all__ = ["NAMES", "FeedForward", "Head", "HeadViews", "StackedLinear", "build"]
+__all__ = ["NAMES", "FeedForward", "Head", "HeadViews", "build"]
 
 _MAKE: dict[str, Callable[..., Head]] = {
     "linear": lambda maps, classes, problem, generator: maps(classes),

@@ -19,10 +19,6 @@ class HeadViews:
         """Yield the parameters of one head after the other."""
         return iter(self._views)
 
-    def __getitem__(self, head: int) -> list[Tensor]:
-        """The parameters of one head."""
-        return self._views[head]
-
     def hand_over_gradients(self) -> None:
         """Give every view its part of the stack's gradient; the stack keeps none."""
         for at, stack in enumerate(self._stacks):

@@ -28,6 +28,7 @@ class Judged(Method):
     loss_options: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         from topkbench import losses  # noqa: PLC0415 - which lists this module's own package
 
         inner = losses.load(self.loss, **self.loss_options)

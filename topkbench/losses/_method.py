@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
+from topkbench.ops.scores import require_one_of
 from topkbench.problem import Problem
 
 
@@ -30,6 +31,10 @@ class Method:
     """The values of options that take one of a few words."""
     lacks: ClassVar[dict[str, str]] = {}
     """Properties of tests/test_losses.py that it has not, each with the reason."""
+
+    def __post_init__(self) -> None:
+        for option, words in self.choices.items():
+            require_one_of(getattr(self, option), words, option)
 
     def __call__(self, logits: Tensor, target: Tensor, problem: Problem = Problem()) -> Tensor:
         """The loss of each sample: [..., B, C] scores, [..., B] labels -> [..., B]."""
@@ -59,7 +64,7 @@ class Method:
         return {}
 
     def regulariser(self, problem: Problem) -> Tensor:
-        """A term added once a step, []."""
+        """A term added once a step, [...]: one number, or one for each head."""
         return torch.zeros(())
 
 

@@ -1,10 +1,9 @@
 """What a method takes from the `Problem`, checked."""
 
-from functools import lru_cache
-
 import torch
 from torch import Tensor
 
+from topkbench.ops.cached import cached
 from topkbench.problem import Problem
 
 
@@ -32,8 +31,7 @@ def distances_from(target_B: Tensor, problem: Problem, scores_BC: Tensor) -> Ten
     return distances_CC[target_B.long()].to(scores_BC.dtype)
 
 
-@lru_cache(maxsize=8)  # a pass over all pairs of classes, which a step of many classes would notice
-@torch.inference_mode(False)  # what is cached under it could not be trained with later
+@cached(maxsize=8)  # a pass over all pairs of classes, which a step of many classes would notice
 def largest_distance(distances_CC: Tensor) -> Tensor:
     """The largest of all distances, or 1 where there is none above 0; the tensor must not be changed afterwards."""
     largest = distances_CC.max()

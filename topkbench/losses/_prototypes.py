@@ -56,11 +56,6 @@ class GuidedPrototypes(Prototypes):
 
     guide: str = "distortion"
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.guide not in GUIDES:
-            raise ValueError(f"unknown guide {self.guide!r}; one of {', '.join(GUIDES)}")
-
     def check_classes(self, classes: int) -> None:
         """An order takes three classes."""
         if self.guide == "rank" and "guide" not in self.idle():

@@ -6,7 +6,6 @@ the loss asks for Q_k with weight p_k, for several k at once. ε(q) = −log(q (
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from math import isfinite
 from typing import ClassVar
 
@@ -15,6 +14,7 @@ from torch import Tensor
 
 from topkbench.losses._method import Method
 from topkbench.losses._short_list import short_list
+from topkbench.ops.cached import cached
 from topkbench.ops.scores import check_scores
 from topkbench.problem import Problem
 
@@ -41,14 +41,13 @@ class TopKCrossEntropy(Method):
     top1_mode: str = "sm"
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         object.__setattr__(self, "p_k", check_p_k(self.p_k))
         if self.m is not None and self.m < len(self.p_k):
             k = len(self.p_k)
             raise ValueError(f"m = {self.m} is below k = {k}, the number of p_k; give m = {k} or more, or fewer p_k")
         if self.m == 1:
             raise ValueError("m = 1 leaves the label alone, with nothing to learn; give m = 2 or more")
-        if self.top1_mode not in TOP1_MODES:
-            raise ValueError(f"unknown top1_mode {self.top1_mode!r}; one of {', '.join(TOP1_MODES)}")
 
     @property
     def runs_operator(self) -> bool:
@@ -63,7 +62,7 @@ class TopKCrossEntropy(Method):
 
     def __call__(self, logits: Tensor, target: Tensor, problem: Problem = Problem()) -> Tensor:
         """The top-k cross-entropy of each sample: [..., B, C], [..., B] -> [..., B]."""
-        return self._judged(logits, target, problem, (self.p_k,))
+        return self._weighed(logits, target, problem, (self.p_k,))
 
     def alike(self) -> "TopKCrossEntropy":
         """The weights decide nothing about the ranks, but how many there are does, and whether they are asked for."""
@@ -73,9 +72,9 @@ class TopKCrossEntropy(Method):
     def jointly(self, members: Sequence[Method], logits: Tensor, target: Tensor, problem: Problem) -> Tensor:
         """The losses of heads that differ in their p_k: their ranks come from one call of the operator."""
         p_ks = tuple(each.p_k for each in members)  # type: ignore[attr-defined]
-        return self._judged(logits, target, problem, p_ks if len(set(p_ks)) > 1 else p_ks[:1])
+        return self._weighed(logits, target, problem, p_ks if len(set(p_ks)) > 1 else p_ks[:1])
 
-    def _judged(self, logits: Tensor, target: Tensor, problem: Problem, p_ks: tuple[tuple[float, ...], ...]) -> Tensor:
+    def _weighed(self, logits: Tensor, target: Tensor, problem: Problem, p_ks: tuple[tuple[float, ...], ...]) -> Tensor:
         """With one p_k for all heads, or one for each."""
         check_scores(logits, target)
         scores_BM, label_B = short_list(logits, target, self.m)
@@ -104,16 +103,14 @@ class TopKCrossEntropy(Method):
         return (ranks_BK * _worth(p_ks, ranks_BK.dtype, ranks_BK.device)).sum(-1)  # no product that autocast rounds
 
 
-@lru_cache  # so that a step copies nothing to the device
-@torch.inference_mode(False)  # what is cached under it could not be trained with later
+@cached()
 def _worth(p_ks: tuple[tuple[float, ...], ...], dtype: torch.dtype, device: torch.device) -> Tensor:
     """Σ_{k ≥ r} p_k for r = 1, 2, …: what the label's being at rank r is worth. [K], or for several heads [H, 1, K]."""
     worth_H1K = torch.tensor([[[sum(p_k[r:]) for r in range(len(p_k))]] for p_k in p_ks], dtype=dtype, device=device)
     return worth_H1K if len(p_ks) > 1 else worth_H1K[0, 0]
 
 
-@lru_cache
-@torch.inference_mode(False)
+@cached()
 def _column(of_head: tuple[float, ...], dtype: torch.dtype, device: torch.device) -> Tensor | float:
     """A number of each head, [H, 1], or the only one."""
     return torch.tensor(of_head, dtype=dtype, device=device).unsqueeze(-1) if len(of_head) > 1 else of_head[0]

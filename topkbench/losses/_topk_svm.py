@@ -17,7 +17,7 @@ from torch import Tensor
 
 from topkbench.losses._method import Method
 from topkbench.ops.polynomials import log_ratio
-from topkbench.ops.scores import at_least_float32, check_scores, finite, require_positive
+from topkbench.ops.scores import at_least_float32, check_scores, finite, require_not_negative, require_positive
 from topkbench.ops.selection import largest
 
 
@@ -38,8 +38,7 @@ class TopKSVM(Method):
     def __post_init__(self) -> None:
         if self.k < 1:
             raise ValueError(f"k = {self.k}: it must be at least 1")
-        if not 0 <= self.alpha < inf:
-            raise ValueError(f"alpha = {self.alpha}: the margin must be a number of at least 0")
+        require_not_negative(self.alpha, "alpha")
 
     def apart(self, logits: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
         """The scores with −∞ for the label's, [..., C], and the label's, [...]; of at least float32.

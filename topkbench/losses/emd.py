@@ -1,14 +1,13 @@
 """The cross-entropy with the squared earth mover's distance as a regulariser."""
 
 from dataclasses import dataclass
-from math import inf
 from typing import ClassVar
 
 from torch import Tensor
 
 from topkbench.losses._method import Method
 from topkbench.losses._needs import distances_from
-from topkbench.ops.scores import check_scores, finite
+from topkbench.ops.scores import check_scores, finite, require_not_negative
 from topkbench.problem import Problem
 
 
@@ -40,8 +39,7 @@ class Loss(Method):
 
     def __post_init__(self) -> None:
         for name, value in (("weight", self.weight), ("mu", self.mu)):
-            if not 0 <= value < inf:
-                raise ValueError(f"{name} = {value} is not a finite number of at least 0")
+            require_not_negative(value, name)
 
     def idle(self) -> tuple[str, ...]:
         """The offset, where the regulariser counts for nothing."""

@@ -7,9 +7,8 @@ import torch
 from torch import Tensor
 
 from topkbench.losses._method import Method
-from topkbench.losses._sampling import require_sampling
 from topkbench.losses._short_list import short_list
-from topkbench.ops.perturbed import NOISES, fenchel_young
+from topkbench.ops.perturbed import NOISES, fenchel_young, perturbed
 from topkbench.ops.scores import check_scores
 from topkbench.problem import Problem
 
@@ -61,11 +60,12 @@ class Loss(Method):
     perturbation: str = "gumbel"
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.k < 1:
             raise ValueError(f"k = {self.k}; give 1 or more")
         if self.m is not None and self.m <= self.k:
             raise ValueError(f"m = {self.m} leaves no class outside the top {self.k}; give m = {self.k + 1} or more")
-        require_sampling(self.num_samples, self.sigma, self.perturbation)
+        perturbed(None, self.num_samples, self.sigma, self.perturbation)  # which refuses what has no meaning
 
     def __call__(self, logits: Tensor, target: Tensor, problem: Problem = Problem()) -> Tensor:
         """The Fenchel–Young loss of each sample: [..., B, C], [..., B] -> [..., B]."""

@@ -1,7 +1,6 @@
 """The hierarchical cross-entropy (HXE)."""
 
 from dataclasses import dataclass
-from math import inf
 from typing import ClassVar
 
 from torch import Tensor
@@ -9,7 +8,7 @@ from torch import Tensor
 from topkbench.losses._method import Method
 from topkbench.losses._needs import needed
 from topkbench.ops import trees
-from topkbench.ops.scores import check_scores, finite
+from topkbench.ops.scores import check_scores, finite, require_not_negative
 from topkbench.problem import Problem
 
 
@@ -42,8 +41,7 @@ class Loss(Method):
     alpha: float = 0.1
 
     def __post_init__(self) -> None:
-        if not 0 <= self.alpha < inf:
-            raise ValueError(f"alpha = {self.alpha} is not a finite number of at least 0")
+        require_not_negative(self.alpha, "alpha")
 
     def __call__(self, logits: Tensor, target: Tensor, problem: Problem = Problem()) -> Tensor:
         """The hierarchical cross-entropy of each sample: [..., B, C], [..., B] -> [..., B]."""

@@ -1,7 +1,6 @@
 """Metric-guided prototypes."""
 
 from dataclasses import dataclass
-from math import inf
 from typing import ClassVar
 
 import torch
@@ -9,6 +8,7 @@ from torch import Tensor
 
 from topkbench.losses._needs import needed
 from topkbench.losses._prototypes import GuidedPrototypes
+from topkbench.ops.scores import require_not_negative
 from topkbench.problem import Problem
 
 
@@ -40,8 +40,7 @@ class Loss(GuidedPrototypes):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not 0 <= self.guide_weight < inf:
-            raise ValueError(f"guide_weight = {self.guide_weight}: it must be a number of at least 0")
+        require_not_negative(self.guide_weight, "guide_weight")
         if self.guide_classes is not None and self.guide_classes < 2:
             raise ValueError(f"guide_classes = {self.guide_classes}: a distance takes 2 classes; give more, or none")
 

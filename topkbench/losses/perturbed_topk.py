@@ -7,7 +7,6 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from topkbench.losses._sampling import require_sampling
 from topkbench.losses._topk_cross_entropy import TopKCrossEntropy
 from topkbench.ops.perturbed import NOISES, perturbed
 from topkbench.problem import Problem
@@ -55,7 +54,7 @@ class Loss(TopKCrossEntropy):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        require_sampling(self.num_samples, self.sigma, self.perturbation)
+        perturbed(None, self.num_samples, self.sigma, self.perturbation)  # which refuses what has no meaning
 
     def idle(self) -> tuple[str, ...]:
         """The noise of ranks that are not asked for."""

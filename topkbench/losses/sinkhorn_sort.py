@@ -1,13 +1,11 @@
 """Top-k cross-entropy through optimal transport onto sorted targets."""
 
 from dataclasses import dataclass
+from types import ModuleType
 from typing import ClassVar
-
-from torch import Tensor
 
 from topkbench.losses._soft_permutation import SoftPermutation
 from topkbench.ops import sinkhorn_sort
-from topkbench.problem import Problem
 
 
 @dataclass(frozen=True)
@@ -27,11 +25,6 @@ class Loss(SoftPermutation):
     """
 
     paper: ClassVar[str] = "Cuturi et al. 2019"
+    operator: ClassVar[ModuleType] = sinkhorn_sort
 
     inverse_temperature: float = 8.0
-
-    def label_rank_distribution(
-        self, scores_BM: Tensor, label_B: Tensor, k: int, problem: Problem = Problem()
-    ) -> Tensor:
-        """[..., B, M], [..., B] -> [..., B, K], by `ops.sinkhorn_sort`."""
-        return sinkhorn_sort.label_rank_distribution(scores_BM, label_B, k, 1 / self.inverse_temperature)

@@ -1,13 +1,11 @@
 """Top-k cross-entropy through SoftSort."""
 
 from dataclasses import dataclass
+from types import ModuleType
 from typing import ClassVar
-
-from torch import Tensor
 
 from topkbench.losses._soft_permutation import SoftPermutation
 from topkbench.ops import softsort
-from topkbench.problem import Problem
 
 
 @dataclass(frozen=True)
@@ -26,9 +24,4 @@ class Loss(SoftPermutation):
     """
 
     paper: ClassVar[str] = "Prillo & Eisenschlos 2020"
-
-    def label_rank_distribution(
-        self, scores_BM: Tensor, label_B: Tensor, k: int, problem: Problem = Problem()
-    ) -> Tensor:
-        """[..., B, M], [..., B] -> [..., B, K], by `ops.softsort`."""
-        return softsort.label_rank_distribution(scores_BM, label_B, k, 1 / self.inverse_temperature)
+    operator: ClassVar[ModuleType] = softsort

@@ -49,8 +49,6 @@ class Loss(TopKCrossEntropy):
     def __post_init__(self) -> None:
         super().__post_init__()
         require_positive(self.sigma, "sigma")
-        if self.relaxation not in RELAXATIONS:
-            raise ValueError(f"unknown relaxation {self.relaxation!r}; one of {', '.join(RELAXATIONS)}")
         softswap.softmax_smooth(self.smooth, self.alpha)  # which refuses what has no meaning
 
     def idle(self) -> tuple[str, ...]:

@@ -7,6 +7,8 @@ comparators of one layer touch different wires. After the last layer the largest
 from collections.abc import Callable
 from functools import lru_cache
 
+from topkbench.ops.scores import require_one_of
+
 Comparator = tuple[int, int]
 Layer = tuple[Comparator, ...]
 Network = tuple[Layer, ...]
@@ -98,8 +100,7 @@ def named(kind: str, n: int, k: int) -> Network:
     >>> named("splitter_selection", 3, 1) == splitter_selection(3, 1)
     True
     """
-    if kind not in NAMES:
-        raise ValueError(f"unknown sorting network {kind!r}; one of {', '.join(NAMES)}")
+    require_one_of(kind, NAMES, "sorting network")
     _require_wires(n, k)
     return SORTING[kind](n) if kind in SORTING else SELECTION[kind](n, k)
 

@@ -47,13 +47,14 @@ def permutation(scores_BM: Tensor, tau: float = 1.0) -> Tensor:
     """The relaxed permutation matrix P[element, rank], the last column rank 1 (difftopk's order).
 
     Args:
-        scores_BM: [..., B, M].
+        scores_BM: [..., B, M], floating point; ±∞ counts as ±1e18, half precision becomes float32.
         tau: temperature τ > 0.
 
     Returns:
         [..., B, M, M]; columns sum to 1, rows need not.
 
     Raises:
+        TypeError: scores that are not floating point.
         ValueError: τ out of range.
 
     >>> permutation(torch.tensor([[0.0, 1.0]]))

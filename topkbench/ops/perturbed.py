@@ -25,7 +25,7 @@ from torch import Generator, Tensor
 from torch.autograd.function import FunctionCtx
 
 from topkbench.ops.first_order import first_order, require_first_order
-from topkbench.ops.scores import at_least_float32, finite, float_type, require_positive
+from topkbench.ops.scores import at_least_float32, finite, float_type, require_one_of, require_positive
 
 _BLOCK = 2**18  # numbers drawn together: 1 MB, which a core keeps near
 
@@ -228,8 +228,7 @@ class _Sampling:
         if self.num_samples < 1:
             raise ValueError(f"num_samples = {self.num_samples}; give 1 or more")
         require_positive(self.sigma, "sigma")
-        if self.noise not in _NOISES:
-            raise ValueError(f"unknown noise {self.noise!r}; one of {', '.join(NOISES)}")
+        require_one_of(self.noise, NOISES, "noise")
         if self.chunk is not None and self.chunk < 1:
             raise ValueError(f"chunk = {self.chunk}; give 1 or more, or None")
 

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.autograd.function import FunctionCtx
 
 from topkbench.ops.first_order import first_order
-from topkbench.ops.scores import at_least_float32, float_type, require_positive
+from topkbench.ops.scores import at_least_float32, float_type, require_one_of, require_positive
 
 DISTANCES = ("euclidean", "squared", "cosine")
 _COINCIDENT = 64 * torch.finfo(torch.float64).eps  # of ‖x‖² + ‖p‖²: what rounding leaves of a distance of 0
@@ -326,8 +326,7 @@ def require_distance(distance: str, huber_delta: float | None) -> None:
     Raises:
         ValueError: an unknown distance, or a δ that is out of range or goes with another distance.
     """
-    if distance not in DISTANCES:
-        raise ValueError(f"unknown distance {distance!r}; one of {', '.join(DISTANCES)}")
+    require_one_of(distance, DISTANCES, "distance")
     if huber_delta is not None:
         require_positive(huber_delta, "huber_delta")
         if distance != "euclidean":

@@ -8,7 +8,7 @@ from math import pi, sqrt
 import torch
 from torch import Tensor
 
-from topkbench.ops.scores import require_positive
+from topkbench.ops.scores import require_one_of, require_positive
 
 DISTRIBUTIONS = ("logistic", "logistic_phi", "gaussian", "reciprocal", "cauchy", "optimal")
 _TIE = 1e-6  # the gap at which the slope of logistic_phi is cut off
@@ -45,8 +45,7 @@ class Relaxation:
     art_lambda: float = 0.5
 
     def __post_init__(self) -> None:
-        if self.distribution not in DISTRIBUTIONS:
-            raise ValueError(f"unknown distribution {self.distribution!r}; one of {', '.join(DISTRIBUTIONS)}")
+        require_one_of(self.distribution, DISTRIBUTIONS, "distribution")
         require_positive(self.inverse_temperature, "inverse_temperature")
         if not 0 <= self.art_lambda < 1:
             raise ValueError(f"art_lambda = {self.art_lambda} is not in [0, 1)")

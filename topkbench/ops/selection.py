@@ -1,4 +1,7 @@
-"""The m largest of many, faster than `torch.topk` alone."""
+"""The m largest of many, faster than `torch.topk` alone.
+
+Legend: B batch, C scores, M of them kept, G in a group, n candidates.
+"""
 
 from typing import NamedTuple
 

@@ -13,11 +13,10 @@ that of the implicit function.
 Legend: B batch, M scores and targets, K ranks.
 """
 
-from functools import lru_cache
-
 import torch
 from torch import Tensor
 
+from topkbench.ops.cached import cached
 from topkbench.ops.first_order import first_order
 from topkbench.ops.scores import check_scores, finite, float_type, require_positive, require_ranks
 
@@ -68,6 +67,7 @@ def permutation(scores_BM: Tensor, epsilon: float = 1.0) -> Tensor:
         [..., B, M, M], at least float32; rows and columns sum to 1.
 
     Raises:
+        TypeError: scores that are not floating point.
         ValueError: ε out of range.
 
     >>> permutation(torch.tensor([[0.0, 1.0]]))
@@ -101,8 +101,7 @@ def _kernel(sorted_BM: Tensor, epsilon: float) -> Tensor:
     return 2 * from_lowest_BM.unsqueeze(-1) * _targets(m, sorted_BM.device)
 
 
-@lru_cache
-@torch.inference_mode(False)  # what is cached under it could not be trained with later
+@cached()
 def _targets(m: int, device: torch.device) -> Tensor:
     return torch.linspace(0, 1, m, dtype=torch.float64, device=device)
 

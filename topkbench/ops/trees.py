@@ -8,11 +8,11 @@ Legend: B batch, N nodes, C leaves, L levels, G groups of siblings.
 """
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 import torch
 from torch import Tensor
 
+from topkbench.ops.cached import cached
 from topkbench.ops.scores import finite
 
 
@@ -149,8 +149,7 @@ class _Tree:
     leaf_order: Tensor
 
 
-@lru_cache(maxsize=8)  # a tensor is equal to itself alone
-@torch.inference_mode(False)  # what is cached under it could not be trained with later
+@cached(maxsize=8)  # a tensor is equal to itself alone
 def _tree(parents_N: Tensor, device: torch.device) -> _Tree:
     """The tree, worked out on the CPU and sent to the device."""
     parents = _checked(parents_N)

@@ -4,11 +4,11 @@ Legend: P comparators of a layer, K wires at the end, L live wires.
 """
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 import torch
 from torch import Tensor
 
+from topkbench.ops.cached import cached
 from topkbench.ops.networks import Comparator, Network
 
 
@@ -43,8 +43,7 @@ class Wiring:
     last: int
 
 
-@lru_cache(maxsize=64)
-@torch.inference_mode(False)  # what is cached under it could not be trained with later
+@cached(maxsize=64)
 def lay_out(network: Network, m: int, k: int, device: torch.device) -> Wiring:
     """Lay out a network on m wires of which the last k are read at the end.
 

@@ -5,11 +5,10 @@ from typing import Any
 
 import pandas as pd
 
+from topkbench.option_effects import NO_SETTING
 from topkbench.report.frames import COSTS, METRICS, OUTCOME, SPENT, VALID, WHICH
 from topkbench.report.values import show
 
-# Where and how a run ran decides nothing about its result, so it tells no configurations apart.
-NO_SETTING = frozenset({"device", "residency", "eval_test", "cuda_graph"})
 _GROUP = ["dataset", "method", "p_k"]
 
 

@@ -10,7 +10,7 @@ from topkbench.progress import Progress
 from topkbench.recording import Planned
 from topkbench.sweep.best import Best
 from topkbench.sweep.plan import Plan, passes
-from topkbench.train import Held, Note
+from topkbench.train import Loaded, Note
 
 
 def work(plan: Plan, members: Sequence[Planned], heads: int, *, progress: Progress, note: Note) -> None:
@@ -29,7 +29,7 @@ def work(plan: Plan, members: Sequence[Planned], heads: int, *, progress: Progre
         DataError: the data are damaged, or the disk is full.
         KeyboardInterrupt: passed on, once the records of the pass say `interrupted`.
     """
-    held: Held = {}
+    held: Loaded = {}
     best = Best()
     pending = deque(passes(members, heads))
     with progress(len(members), "run", "sweep") as bar:
@@ -45,7 +45,7 @@ def work(plan: Plan, members: Sequence[Planned], heads: int, *, progress: Progre
             pending.extendleft(reversed(list(passes(together, half))))
 
 
-def _attempt(plan: Plan, together: Sequence[Planned], held: Held, progress: Progress, best: Best) -> str | None:
+def _attempt(plan: Plan, together: Sequence[Planned], held: Loaded, progress: Progress, best: Best) -> str | None:
     """Train a pass; what has ended it, if anything has, in a line (the error itself would keep the pass in memory)."""
     try:
         outcomes = train.train_pass(plan.store, plan.results, together, held=held, progress=progress)

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from topkbench.errors import UsageError
+from topkbench.option_effects import NO_SETTING
 from topkbench.report.cells import Cell, Footnotes
 from topkbench.report.evidence import Evidence
 from topkbench.report.figures import NOTHING
-from topkbench.report.folding import NO_SETTING
 from topkbench.runs import Record
 
 _NOT_THERE = "missing"
