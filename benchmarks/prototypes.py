@@ -15,10 +15,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
+from topkbench.bench.contenders import MeanLoss
 from topkbench.bench.cost import peak_bytes, timed_passes
 from topkbench.ops import prototypes
-
-MeanLoss = Callable[[Tensor, Tensor], Tensor]
 
 
 def naive_distances(x_BE: Tensor, p_CE: Tensor) -> Tensor:
