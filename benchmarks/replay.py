@@ -1,6 +1,7 @@
-"""Runs of topkbench against difftopk's script written down plainly, seed by seed, in float32.
+"""Runs of topkbench in float32 against difftopk's script written down plainly, seed by seed.
 
     python benchmarks/replay.py data/wordnet1523.npz --method splitter_selection neuralsort
+    python benchmarks/replay.py data/wordnet1523.npz --method neuralsort --plain float64
 
 The plain script and its losses, out of whole matrices by the papers' definitions, are those of tests/plain.py; draws,
 learning rate, batches and steps are the same. Compared is the test accuracy of the last step: where rounding is
@@ -42,8 +43,8 @@ def ours(data: Path, method: str, epochs: int, seed: int) -> tuple[float, float]
     return test["top1"], test["top5"]
 
 
-def theirs(data: store.Store, method: str, epochs: int, seed: int) -> tuple[float, float]:
-    """The same of the plain script."""
+def theirs(data: store.Store, method: str, epochs: int, seed: int, dtype: torch.dtype) -> tuple[float, float]:
+    """The same of the plain script, whose weights and losses are of a type."""
     x, y = (torch.from_numpy(np.array(part)) for part in (data.splits["train"].embeddings, data.splits["train"].labels))
     loss = losses.load(method, **OPTIONS[method])
     assert isinstance(loss, losses.TopKCrossEntropy)
@@ -58,9 +59,9 @@ def theirs(data: store.Store, method: str, epochs: int, seed: int) -> tuple[floa
         steps=epochs * ((len(x) - valid_size) // BATCH),
         dims=(data.dim, data.n_classes),
         seed=seed,
-        dtype=torch.float32,
+        dtype=dtype,
     )
-    return accuracy(model, data)
+    return accuracy(model.float(), data)
 
 
 @torch.no_grad()
@@ -79,6 +80,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--plain", choices=["float32", "float64"], default="float32")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     print(
@@ -90,7 +92,7 @@ def main() -> None:
         for method in arguments.method:
             seeds = range(arguments.seeds)
             own = [ours(path, method, arguments.epochs, seed) for seed in seeds]
-            other = [theirs(data, method, arguments.epochs, seed) for seed in seeds]
+            other = [theirs(data, method, arguments.epochs, seed, getattr(torch, arguments.plain)) for seed in seeds]
             for metric, a, b in zip(("top-1", "top-5"), zip(*own, strict=True), zip(*other, strict=True), strict=True):
                 error = 2 * ((stdev(a) ** 2 + stdev(b) ** 2) / len(a)) ** 0.5
                 shown = " | ".join(f"{100 * mean(v):.2f} ± {100 * stdev(v):.2f}" for v in (a, b))
