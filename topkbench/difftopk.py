@@ -13,8 +13,8 @@ from torch import Tensor, nn
 
 from topkbench import losses
 from topkbench.ops import diffsort, networks, neuralsort, softsort
+from topkbench.ops.options import require_one_of, require_positive
 from topkbench.ops.relaxation import Relaxation
-from topkbench.ops.scores import require_one_of, require_positive
 
 _METHODS = (*networks.NAMES, "bitonic__non_sparse", "neuralsort", "softsort", "sinkhorn_sort")
 

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from topkbench.ops.scores import require_one_of
+from topkbench.ops.options import require_one_of
 from topkbench.problem import Problem
 
 

@@ -7,7 +7,7 @@ from typing import ClassVar
 from torch import Tensor
 
 from topkbench.losses._topk_cross_entropy import TopKCrossEntropy
-from topkbench.ops.scores import require_positive
+from topkbench.ops.options import require_positive
 from topkbench.problem import Problem
 
 

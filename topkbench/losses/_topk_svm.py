@@ -16,8 +16,9 @@ import torch
 from torch import Tensor
 
 from topkbench.losses._method import Method
+from topkbench.ops.options import require_not_negative, require_positive
 from topkbench.ops.polynomials import log_ratio
-from topkbench.ops.scores import at_least_float32, check_scores, finite, require_not_negative, require_positive
+from topkbench.ops.scores import at_least_float32, check_scores, finite
 from topkbench.ops.selection import largest
 
 

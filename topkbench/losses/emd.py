@@ -7,7 +7,8 @@ from torch import Tensor
 
 from topkbench.losses._method import Method
 from topkbench.losses._needs import distances_from
-from topkbench.ops.scores import check_scores, finite, require_not_negative
+from topkbench.ops.options import require_not_negative
+from topkbench.ops.scores import check_scores, finite
 from topkbench.problem import Problem
 
 

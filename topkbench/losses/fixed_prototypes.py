@@ -6,9 +6,9 @@ from typing import Any
 from torch import Tensor
 
 from topkbench.losses._prototypes import GuidedPrototypes, placing
+from topkbench.ops.options import require_positive
 from topkbench.ops.placement import placed
 from topkbench.ops.prototypes import scaled
-from topkbench.ops.scores import require_positive
 from topkbench.problem import Problem
 
 

@@ -8,7 +8,8 @@ from torch import Tensor
 from topkbench.losses._method import Method
 from topkbench.losses._needs import needed
 from topkbench.ops import trees
-from topkbench.ops.scores import check_scores, finite, require_not_negative
+from topkbench.ops.options import require_not_negative
+from topkbench.ops.scores import check_scores, finite
 from topkbench.problem import Problem
 
 

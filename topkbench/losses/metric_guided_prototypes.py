@@ -8,7 +8,7 @@ from torch import Tensor
 
 from topkbench.losses._needs import needed
 from topkbench.losses._prototypes import GuidedPrototypes
-from topkbench.ops.scores import require_not_negative
+from topkbench.ops.options import require_not_negative
 from topkbench.problem import Problem
 
 

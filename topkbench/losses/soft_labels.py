@@ -8,7 +8,8 @@ from torch import Tensor
 
 from topkbench.losses._method import Method
 from topkbench.losses._needs import distances_from, largest_distance, needed
-from topkbench.ops.scores import check_scores, finite, require_positive
+from topkbench.ops.options import require_positive
+from topkbench.ops.scores import check_scores, finite
 from topkbench.problem import Problem
 
 

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from topkbench.losses._topk_cross_entropy import TopKCrossEntropy
 from topkbench.ops import softswap
-from topkbench.ops.scores import require_positive
+from topkbench.ops.options import require_positive
 from topkbench.problem import Problem
 
 RELAXATIONS = ("softmax", "smoothmax", "softmax_smooth")

@@ -7,7 +7,7 @@ comparators of one layer touch different wires. After the last layer the largest
 from collections.abc import Callable
 from functools import lru_cache
 
-from topkbench.ops.scores import require_one_of
+from topkbench.ops.options import require_one_of
 
 Comparator = tuple[int, int]
 Layer = tuple[Comparator, ...]

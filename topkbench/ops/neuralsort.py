@@ -11,7 +11,8 @@ from torch import Tensor
 from torch.autograd.function import FunctionCtx
 
 from topkbench.ops.first_order import require_first_order
-from topkbench.ops.scores import check_scores, finite, float_type, require_positive, require_ranks
+from topkbench.ops.options import require_positive
+from topkbench.ops.scores import check_scores, finite, float_type, require_ranks
 
 _SETTLED = 1000.0  # exp(−1000) is nothing
 

@@ -25,7 +25,8 @@ from torch import Generator, Tensor
 from torch.autograd.function import FunctionCtx
 
 from topkbench.ops.first_order import first_order, require_first_order
-from topkbench.ops.scores import at_least_float32, finite, float_type, require_one_of, require_positive
+from topkbench.ops.options import require_one_of, require_positive
+from topkbench.ops.scores import at_least_float32, finite, float_type
 
 _BLOCK = 2**18  # numbers drawn together: 1 MB, which a core keeps near
 

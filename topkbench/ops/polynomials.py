@@ -15,7 +15,8 @@ from torch import Tensor
 from torch.autograd.function import FunctionCtx
 
 from topkbench.ops.first_order import require_first_order
-from topkbench.ops.scores import at_least_float32, finite, float_type, require_positive, require_ranks
+from topkbench.ops.options import require_positive
+from topkbench.ops.scores import at_least_float32, finite, float_type, require_ranks
 from topkbench.ops.selection import largest
 
 _MOST = 700.0  # log of the largest coefficient; float64 ends at 709

@@ -15,7 +15,8 @@ from torch import Tensor
 from torch.autograd.function import FunctionCtx
 
 from topkbench.ops.first_order import first_order
-from topkbench.ops.scores import at_least_float32, float_type, require_one_of, require_positive
+from topkbench.ops.options import require_one_of, require_positive
+from topkbench.ops.scores import at_least_float32, float_type
 
 DISTANCES = ("euclidean", "squared", "cosine")
 _COINCIDENT = 64 * torch.finfo(torch.float64).eps  # of ‖x‖² + ‖p‖²: what rounding leaves of a distance of 0

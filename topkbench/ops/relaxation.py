@@ -8,7 +8,7 @@ from math import pi, sqrt
 import torch
 from torch import Tensor
 
-from topkbench.ops.scores import require_one_of, require_positive
+from topkbench.ops.options import require_one_of, require_positive
 
 DISTRIBUTIONS = ("logistic", "logistic_phi", "gaussian", "reciprocal", "cauchy", "optimal")
 _TIE = 1e-6  # the gap at which the slope of logistic_phi is cut off

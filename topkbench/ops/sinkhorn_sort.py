@@ -18,7 +18,8 @@ from torch import Tensor
 
 from topkbench.ops.cached import cached
 from topkbench.ops.first_order import first_order
-from topkbench.ops.scores import check_scores, finite, float_type, require_positive, require_ranks
+from topkbench.ops.options import require_positive
+from topkbench.ops.scores import check_scores, finite, float_type, require_ranks
 
 TOLERANCE = 1e-9
 """How far from 1 the sum of a column of P may be, in float64; rows sum to 1 by construction."""

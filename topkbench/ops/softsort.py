@@ -7,7 +7,8 @@ Legend: B batch, M scores, K ranks.
 
 from torch import Tensor
 
-from topkbench.ops.scores import check_scores, finite, require_positive, require_ranks
+from topkbench.ops.options import require_positive
+from topkbench.ops.scores import check_scores, finite, require_ranks
 
 
 def label_rank_distribution(scores_BM: Tensor, label_B: Tensor, k: int, tau: float = 1.0, power: float = 1.0) -> Tensor:

@@ -19,7 +19,8 @@ from torch import Tensor
 from torch.nn.functional import logsigmoid
 
 from topkbench.ops.networks import bitonic
-from topkbench.ops.scores import check_scores, finite, float_type, require_positive, require_ranks
+from topkbench.ops.options import require_positive
+from topkbench.ops.scores import check_scores, finite, float_type, require_ranks
 from topkbench.ops.wiring import Wiring, lay_out
 
 SoftMaximum = Callable[[Tensor, Tensor], Tensor]
