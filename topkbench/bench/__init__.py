@@ -54,7 +54,8 @@ class Row:
         source: topkbench, or another library and its version.
         milliseconds: forward and backward pass of the mean loss.
         ratio: to the same of torch's cross-entropy.
-        share: of a training step of a linear head: two matrix products, the loss, fused Adam.
+        share: of a training step of our linear head: two products, the loss, fused Adam. Another library's loss is put
+            into the same step.
         peak_mib: memory that the two passes take at most beside their inputs, the scores' gradient included.
         scales: lowest and highest power of ten by which normal scores may be scaled with all gradients between finite
             and accurate in float32; None where even those of unscaled scores are not.
