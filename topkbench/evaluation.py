@@ -34,12 +34,13 @@ def measure(
 
 def _block(scores_HBC: Tensor, y_B: Tensor, distances_CC: Tensor | None, whole: bool) -> dict[str, Tensor]:
     """Everything that is known of each row of a block, [H, B] each."""
-    found = {"rank": metrics.ranks(scores_HBC, y_B).int()}
+    rank_HB = metrics.ranks(scores_HBC, y_B)
+    found = {"rank": rank_HB.int()}
     if whole or distances_CC is not None:
-        found["prediction"] = metrics.predictions(scores_HBC, y_B).int()
+        found["prediction"] = metrics.predictions(scores_HBC, y_B, rank_HB).int()
     if distances_CC is not None:
         found["label"] = y_B.expand(len(scores_HBC), -1)
-        best = metrics.best_costs(distances_CC, scores_HBC, y_B, BEST_OF) if whole else ()
+        best = metrics.best_costs(distances_CC, scores_HBC, y_B, BEST_OF, rank_HB) if whole else ()
         found |= {f"best_cost{k}": cost_HB for k, cost_HB in zip(BEST_OF, best, strict=False)}
     return found
 

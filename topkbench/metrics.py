@@ -36,7 +36,7 @@ def ranks(scores_HBC: Tensor, target_B: Tensor) -> Tensor:
     return torch.where(own.squeeze(-1).isnan(), scores_HBC.shape[-1], counted)
 
 
-def predictions(scores_HBC: Tensor, target_B: Tensor) -> Tensor:
+def predictions(scores_HBC: Tensor, target_B: Tensor, rank_HB: Tensor | None = None) -> Tensor:
     """The class with the highest score: the true one where its rank is 1, so that every other rank is a mistake.
 
     Of several others with the highest score it is the first; NaN counts as lowest.
@@ -44,6 +44,7 @@ def predictions(scores_HBC: Tensor, target_B: Tensor) -> Tensor:
     Args:
         scores_HBC: as of `ranks`.
         target_B: likewise.
+        rank_HB: what `ranks` gives, where that is known already.
 
     Returns:
         [..., B] int64, in 0..C−1.
@@ -52,7 +53,8 @@ def predictions(scores_HBC: Tensor, target_B: Tensor) -> Tensor:
     tensor([2, 1])
     """
     label_HB = target_B.long().expand(scores_HBC.shape[:-1])
-    return torch.where(ranks(scores_HBC, target_B) == 1, label_HB, _others(scores_HBC, target_B).argmax(-1))
+    rank_HB = ranks(scores_HBC, target_B) if rank_HB is None else rank_HB
+    return torch.where(rank_HB == 1, label_HB, _others(scores_HBC, target_B).argmax(-1))
 
 
 def _others(scores_HBC: Tensor, target_B: Tensor) -> Tensor:
@@ -94,9 +96,9 @@ def average_cost(distances_CC: Tensor, prediction_B: Tensor, target_B: Tensor) -
     """AC: the mean distance of the prediction from the truth (Sainte Fare Garnot & Landrieu, BMVC 2021).
 
     Args:
-        distances_CC: As of `costs`.
-        prediction_B: Likewise.
-        target_B: Likewise.
+        distances_CC: as of `costs`.
+        prediction_B: likewise.
+        target_B: likewise.
 
     Returns:
         [...] float64, whose sum over many rows keeps its digits.
@@ -111,9 +113,9 @@ def mistake_cost(distances_CC: Tensor, prediction_B: Tensor, target_B: Tensor) -
     """The mean distance of the prediction from the truth over the mistakes alone; NaN where there are none.
 
     Args:
-        distances_CC: As of `costs`.
-        prediction_B: Likewise.
-        target_B: Likewise.
+        distances_CC: as of `costs`.
+        prediction_B: likewise.
+        target_B: likewise.
 
     Returns:
         [...] float64.
@@ -125,7 +127,9 @@ def mistake_cost(distances_CC: Tensor, prediction_B: Tensor, target_B: Tensor) -
     return cost_B.sum(-1) / (prediction_B != target_B).sum(-1)  # what is right costs nothing
 
 
-def best_costs(distances_CC: Tensor, scores_HBC: Tensor, target_B: Tensor, ks: Sequence[int]) -> list[Tensor]:
+def best_costs(
+    distances_CC: Tensor, scores_HBC: Tensor, target_B: Tensor, ks: Sequence[int], rank_HB: Tensor | None = None
+) -> list[Tensor]:
     """The distance of the true class from the nearest of the k classes with the highest scores, for each k.
 
     It is 0 where the true class is among the k, which `ranks` decides: of classes scored as high as others it counts as
@@ -136,6 +140,7 @@ def best_costs(distances_CC: Tensor, scores_HBC: Tensor, target_B: Tensor, ks: S
         scores_HBC: [..., B, C].
         target_B: [B] or [..., B], integers in 0..C−1.
         ks: each k; above the number of classes it counts as that.
+        rank_HB: what `ranks` gives, where that is known already.
 
     Returns:
         [..., B] floating point, as of `costs`, for each k.
@@ -144,7 +149,7 @@ def best_costs(distances_CC: Tensor, scores_HBC: Tensor, target_B: Tensor, ks: S
     >>> best_costs(torch.tensor([[0, 2, 4], [2, 0, 4], [4, 4, 0]]), scores, torch.tensor([0]), ks=(1, 2, 3))
     [tensor([2.]), tensor([2.]), tensor([0.])]
     """
-    rank_HB = ranks(scores_HBC, target_B)
+    rank_HB = ranks(scores_HBC, target_B) if rank_HB is None else rank_HB
     highest = _others(scores_HBC, target_B).topk(min(max(ks), scores_HBC.shape[-1])).indices
     nearest = costs(distances_CC, highest, target_B.long().unsqueeze(-1)).cummin(-1).values
     return [nearest[..., min(k, nearest.shape[-1]) - 1].masked_fill(rank_HB <= k, 0) for k in ks]
