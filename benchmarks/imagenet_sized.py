@@ -6,6 +6,8 @@
 
 As in `topkbench train` the validation rows are looked at every 100 steps, the test rows where a best is beaten. The
 goal on a GPU is 60 s; the share of the evaluations says what bounds it.
+
+Legend: N rows, B batch, D embedding.
 """
 
 import argparse

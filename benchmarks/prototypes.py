@@ -5,6 +5,8 @@
 The peers are written from the formulas, as torch_prototypes computes them: ‖x − p‖ out of B × C × E differences, and
 the distortion out of C × C × E. Both passes, turn by turn in one process: medians of the times and of their ratio; the
 memory is the peak of both passes beside their inputs. Values and gradients are compared first.
+
+Legend: B batch, C classes, E dimensions.
 """
 
 import argparse

@@ -1,4 +1,7 @@
-"""Label noise: what happens to a method when some of its training labels are wrong."""
+"""Label noise: what happens to a method when some of its training labels are wrong.
+
+Legend: N rows, C classes.
+"""
 
 import torch
 from torch import Tensor

@@ -1,4 +1,7 @@
-"""Which rows a run trains on, validates on and tests on, and the labels that they bear in it."""
+"""Which rows a run trains on, validates on and tests on, and the labels that they bear in it.
+
+Legend: N rows, C classes.
+"""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,7 @@
-"""How large and how small scores may be until a loss's gradient in float32 is wrong."""
+"""How large and how small scores may be until a loss's gradient in float32 is wrong.
+
+Legend: B batch, C classes.
+"""
 
 from itertools import takewhile
 

@@ -1,4 +1,7 @@
-"""What is measured: our methods, and the same of other libraries where they are installed."""
+"""What is measured: our methods, and the same of other libraries where they are installed.
+
+Legend: B batch, C classes, M short-list.
+"""
 
 import contextlib
 import sys

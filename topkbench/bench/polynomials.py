@@ -3,7 +3,7 @@
 Berrada et al. 2018, §4 and their experiments/scripts/perf.py: the summation takes one variable after the other, in the
 scores' own type and not in logarithms; the tree is `ops.polynomials`.
 
-Legend: B batch, C classes, K the highest degree.
+Legend: B batch, N variables, D degrees 0..k.
 """
 
 from collections.abc import Callable, Iterator

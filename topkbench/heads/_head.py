@@ -1,4 +1,7 @@
-"""What every head has, whether or not it says so."""
+"""What every head has, whether or not it says so.
+
+Legend: H stacked heads, B batch, D embedding, C classes.
+"""
 
 from torch import Tensor, nn
 
