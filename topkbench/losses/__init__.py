@@ -7,8 +7,8 @@ A method's module holds one frozen dataclass `Loss`, whose fields are its option
 
 A name that starts with an underscore is no method but what several methods share.
 
-Legend of the folder: H stacked heads, B batch, C classes, M short-list, K ranks or the k best, N all samples of a stack or
-a tree's nodes, L ancestors of a leaf, E dimensions of prototypes.
+Legend of the folder: H stacked heads, B batch, C classes, M short-list, K ranks or the k best, N all samples of a stack
+or a tree's nodes, L ancestors of a leaf, E dimensions of prototypes.
 """
 
 import contextlib
