@@ -28,6 +28,7 @@ def test_every_method_is_measured():
     for row in rows:
         assert row.milliseconds > 0
         assert row.ratio > 0
+        assert 0 < row.share < 1
         assert row.peak_mib * 2**20 >= 20 * 60 * 4  # the scores' gradient alone
         if row.source == "topkbench":
             assert row.scales == (1e-4, 1e4)
@@ -150,6 +151,9 @@ def test_what_is_too_large_for_memory():
         list(polynomials.measure(2**30, 2**20, torch.device("cpu")))
     with pytest.raises(DataError, match="out of memory: scores"):
         list(bench.measure(["bitonic"], bench.Setting(batch=2**30, classes=2**20), rounds=1))
+    wide = bench.Setting(batch=2**16, classes=20, dim=2**30)
+    with pytest.raises(DataError, match=r"out of memory: softmax_cross_entropy: .*; use a smaller .* or --dim$"):
+        list(bench.measure(["softmax_cross_entropy"], wide, rounds=1))
 
 
 def test_polynomials_need_classes():

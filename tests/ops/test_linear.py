@@ -62,12 +62,15 @@ def test_the_products_under_autocast_are_bfloat16s():
     assert weight.grad.dtype == torch.float32
 
 
-def test_what_needs_no_gradient_gets_none():
+def test_what_needs_no_gradient_gets_none(monkeypatch):
+    products = Mock(wraps=linear_map._weight_gradient)
+    monkeypatch.setattr(linear_map, "_weight_gradient", products)
     x, weight, bias = (each.requires_grad_() for each in (torch.randn(4, 3), torch.randn(5, 3), torch.randn(5)))
     for leaf in (x, weight, bias):
         given_ = [each if each is leaf else each.detach() for each in (x, weight, bias)]
         linear(*given_).sum().backward()
     assert all(leaf.grad is not None for leaf in (x, weight, bias))
+    assert products.call_count == 1
 
 
 @pytest.mark.parametrize("shape", [(3,), (2, 4, 3)])

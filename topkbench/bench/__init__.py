@@ -33,7 +33,7 @@ class Setting:
     Attributes:
         batch: B.
         classes: C.
-        m: classes on the short-list, of the methods that have one.
+        m: classes on the short-list, of the methods that have one; k and p_k are shortened to it.
         dim: D of the head that the share of a training step is reckoned with.
         device: where scores, labels and head are.
     """

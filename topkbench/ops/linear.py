@@ -66,14 +66,15 @@ class _Linear(torch.autograd.Function):
 
 def _weight_gradient(gradient_BC: Tensor, x_BD: Tensor) -> Tensor:
     """gradientᵀ @ x, [C, D]."""
-    if x_BD.shape[1] >= _WORTHWHILE_DIM and _is_mostly_zeros(gradient_BC[:1]):  # to look at a row costs next to nothing
+    first_1C = gradient_BC[:1]  # to look at a row costs next to nothing
+    if x_BD.shape[1] >= _WORTHWHILE_DIM and _are_few(int(first_1C.count_nonzero()), first_1C):
         class_n, row_n = gradient_BC.T.nonzero(as_tuple=True)  # class by class
-        if len(class_n) <= _WORTHWHILE_SHARE * gradient_BC.numel():
+        if _are_few(len(class_n), gradient_BC):
             first_C = torch.searchsorted(class_n, torch.arange(gradient_BC.shape[1]))
             factor_n = gradient_BC[row_n, class_n]
             return embedding_bag(row_n, x_BD, first_C, mode="sum", per_sample_weights=factor_n)
     return gradient_BC.T @ x_BD
 
 
-def _is_mostly_zeros(gradient_BC: Tensor) -> bool:
-    return int(gradient_BC.count_nonzero()) <= _WORTHWHILE_SHARE * gradient_BC.numel()
+def _are_few(nonzero: int, gradient_BC: Tensor) -> bool:
+    return nonzero <= _WORTHWHILE_SHARE * gradient_BC.numel()
